@@ -1,0 +1,3 @@
+//! Being written.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Calendar;

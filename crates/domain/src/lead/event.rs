@@ -1,0 +1,272 @@
+//! What happens to a lead. Events carry results: folding them never calculates.
+
+use super::{Milestone, Owner, Phase, RejectOutcome};
+use crate::id::{AccountId, ContactId, OpportunityId, SubjectId, TouchId};
+use crate::money::Money;
+use crate::sealed::{FieldSet, Sealed};
+use crate::time::Timestamp;
+
+/// One touch: an interaction that attribution may credit. Its time is the event's `effective_at`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Touch {
+    /// Identity; a touch counts once.
+    pub id: TouchId,
+    /// Channel, such as `paid_search`.
+    pub channel: Option<String>,
+    /// Key of the campaign.
+    pub campaign: Option<String>,
+    /// Source, where the touch names one.
+    pub source: Option<String>,
+}
+
+/// A step on a clock's ladder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockStep {
+    /// Percent of the target that has elapsed when the step fires; 100 is the breach.
+    pub percent: u16,
+    /// The instant at which it fires.
+    pub at: Timestamp,
+}
+
+/// What happens to a lead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// First interest (fact). Opens the stream in phase New, cycle 1.
+    Captured {
+        /// The subject whose key seals what is personal about this lead.
+        subject: SubjectId,
+        /// Lead source; `None` where the source system left it blank.
+        source: Option<String>,
+        /// Key of the campaign that the capture names.
+        campaign: Option<String>,
+        /// Personal fields, company and external key.
+        person: Option<Sealed>,
+        /// Which fields `person` holds.
+        fields: FieldSet,
+        /// Which match keys this lead now holds.
+        reserved: FieldSet,
+        /// Expected value.
+        amount: Option<Money>,
+    },
+    /// A capture of somebody who already is this lead (fact).
+    Reengaged {
+        /// The subject of the new envelope: the same person under another key.
+        subject: SubjectId,
+        /// What the capture said, sealed.
+        person: Option<Sealed>,
+        /// Which fields `person` holds.
+        fields: FieldSet,
+        /// Which match keys this lead took in addition.
+        reserved: FieldSet,
+        /// Which match key found the lead.
+        matched: FieldSet,
+        /// The source that the capture names.
+        source: Option<String>,
+    },
+    /// An interaction (fact).
+    TouchRecorded(Touch),
+    /// Details were changed (fact).
+    DetailsChanged {
+        /// The fields that changed.
+        person: Option<Sealed>,
+        /// Which fields `person` holds.
+        fields: FieldSet,
+        /// Which match keys this lead took in addition.
+        reserved: FieldSet,
+        /// New expected value, where it changed.
+        amount: Option<Money>,
+    },
+    /// The lead source was set (fact).
+    SourceSet {
+        /// The source.
+        source: String,
+    },
+    /// The lead was linked to a campaign (fact).
+    CampaignLinked {
+        /// Key of the campaign.
+        campaign: String,
+    },
+    /// Ownership went to a person or queue (decision).
+    Assigned {
+        /// Who has it now.
+        to: Owner,
+        /// Who had it.
+        from: Option<Owner>,
+        /// Why, in the assigner's words or the rule's name.
+        reason: Option<String>,
+    },
+    /// Somebody tried to reach the prospect (fact). The first one takes New to Working.
+    ContactAttempted {
+        /// How.
+        channel: Option<String>,
+        /// With what result.
+        outcome: Option<String>,
+        /// The phase before.
+        from: Phase,
+        /// The phase after.
+        to: Phase,
+    },
+    /// The prospect was answered (fact). The first one takes New to Working.
+    ResponseLogged {
+        /// How.
+        channel: Option<String>,
+        /// With what result.
+        outcome: Option<String>,
+        /// Whether it is the first response of this cycle.
+        first: bool,
+        /// The phase before.
+        from: Phase,
+        /// The phase after.
+        to: Phase,
+    },
+    /// Marketing holds the lead to be sales-ready (decision).
+    MarkedMql {
+        /// The phase before.
+        from: Phase,
+        /// How often the lead has been MQL, this time included.
+        cycle: u32,
+    },
+    /// Marketing took the MQL back (decision). Back to Working.
+    MqlRevoked {
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Sales takes responsibility (decision).
+    AcceptedBySales {
+        /// Who has the lead from now on; `None` only in history that names nobody.
+        owner: Option<String>,
+        /// Who had it before.
+        from: Option<Owner>,
+    },
+    /// Sales sends the lead back (decision).
+    RejectedBySales {
+        /// Why: one of the process's reasons.
+        reason: String,
+        /// What follows.
+        outcome: RejectOutcome,
+    },
+    /// Sales confirmed need and means (decision).
+    Qualified {
+        /// The phase before.
+        from: Phase,
+    },
+    /// No business to be had (decision).
+    Disqualified {
+        /// The phase before.
+        from: Phase,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Sent to Nurturing (decision).
+    Recycled {
+        /// The phase before.
+        from: Phase,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// An unqualified lead came back (decision).
+    Reopened {
+        /// New, Working or Nurturing.
+        to: Phase,
+        /// How often the lead has begun, this time included.
+        cycle: u32,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Became account, contact and perhaps opportunity (decision).
+    Converted {
+        /// The phase before.
+        from: Phase,
+        /// The account, opened here or used.
+        account: AccountId,
+        /// The contact, opened here or used.
+        contact: ContactId,
+        /// The opportunity, opened here or attached.
+        opportunity: Option<OpportunityId>,
+        /// Why there is none.
+        no_opportunity_reason: Option<String>,
+    },
+    /// A service-level clock began to run (decision). Its deadlines are pinned here, for ever.
+    ClockStarted {
+        /// Which clock.
+        milestone: Milestone,
+        /// Which running of it.
+        cycle: u32,
+        /// The target, in working seconds.
+        target_seconds: u32,
+        /// The first instant at which the target has elapsed.
+        due_at: Timestamp,
+        /// When each rung of the ladder fires, the breach at 100 % included; in order of time.
+        steps: Vec<ClockStep>,
+    },
+    /// A rung below the breach was reached (decision, by settle).
+    ReminderDue {
+        /// Which clock.
+        milestone: Milestone,
+        /// Which running of it.
+        cycle: u32,
+        /// Which rung.
+        percent: u16,
+    },
+    /// The deadline passed (decision, by settle; effective at the deadline).
+    Breached {
+        /// Which clock.
+        milestone: Milestone,
+        /// Which running of it.
+        cycle: u32,
+        /// Who had the lead at the deadline and answers for the breach.
+        charged_to: Option<Owner>,
+    },
+    /// The clock stopped because what it waits for was done (decision), in time or late.
+    ClockMet {
+        /// Which clock.
+        milestone: Milestone,
+        /// Which running of it.
+        cycle: u32,
+        /// Whether it stopped at or before its deadline.
+        in_time: bool,
+        /// Working seconds that it ran.
+        elapsed_seconds: i64,
+    },
+    /// The clock stopped because there is nothing to wait for any more (decision).
+    ClockCancelled {
+        /// Which clock.
+        milestone: Milestone,
+        /// Which running of it.
+        cycle: u32,
+    },
+    /// Work waits in a queue (fact).
+    TaskEnqueued {
+        /// The queue.
+        queue: String,
+    },
+    /// Somebody took the work (fact).
+    TaskClaimed {
+        /// The queue.
+        queue: String,
+        /// Who.
+        by: Option<String>,
+    },
+    /// The work was done (fact).
+    TaskCompleted {
+        /// The queue.
+        queue: String,
+        /// By whom.
+        by: Option<String>,
+    },
+    /// The work is no longer wanted (fact).
+    TaskCancelled {
+        /// The queue.
+        queue: String,
+    },
+    /// A note (fact). Free text, and so personal.
+    NoteAdded {
+        /// The text.
+        note: Sealed,
+    },
+    /// The lead converted for attribution without an opportunity: a web order, a sign-up (fact).
+    ConversionRecorded {
+        /// What it was worth.
+        amount: Option<Money>,
+    },
+}

@@ -1,0 +1,3 @@
+//! Being written.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct State;

@@ -1,0 +1,2 @@
+//! The `leadline` command.
+fn main() {}

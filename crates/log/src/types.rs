@@ -1,0 +1,259 @@
+//! The words of the log: streams, positions, events, appends, claims and verdicts.
+
+use bytes::Bytes;
+use std::borrow::Cow;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Longest category name, in bytes.
+pub const CATEGORY_BYTES_MAX: usize = 15;
+/// Largest `meta` and largest `data` of one event, in bytes: an entry of a tiled log has a 16-bit length.
+pub const EVENT_BYTES_MAX: usize = 65_535;
+/// Most events of one append.
+pub const APPEND_EVENTS_MAX: usize = 256;
+
+/// A place in the log: 1 is the first event, 0 is before it. Positions are dense and in commit order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position(pub u64);
+
+impl Position {
+    /// Before the first event.
+    pub const START: Self = Self(0);
+
+    /// The next position.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl std::fmt::Display for Position {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// The name of a category of streams: 1 to [`CATEGORY_BYTES_MAX`] lower-case ASCII letters.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Category {
+    bytes: [u8; CATEGORY_BYTES_MAX],
+    length: u8,
+}
+
+impl Category {
+    /// Reads a name; `None` where it breaks the rule above.
+    pub fn parse(name: &str) -> Option<Self> {
+        let source = name.as_bytes();
+        if source.is_empty() || !source.iter().all(u8::is_ascii_lowercase) {
+            return None;
+        }
+        let mut bytes = [0; CATEGORY_BYTES_MAX];
+        bytes.get_mut(..source.len())?.copy_from_slice(source);
+        Some(Self { bytes, length: u8::try_from(source.len()).ok()? })
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        self.bytes
+            .get(..usize::from(self.length))
+            .and_then(|name| std::str::from_utf8(name).ok())
+            .unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for Category {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// A stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamKey {
+    /// What kind of thing.
+    pub category: Category,
+    /// Which one.
+    pub id: Uuid,
+}
+
+impl std::fmt::Display for StreamKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}-{}", self.category.as_str(), self.id)
+    }
+}
+
+/// An event to append.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewEvent {
+    /// The stream. Must be among the append's `expect`.
+    pub stream: StreamKey,
+    /// Name of the type, without version, such as `lead.captured`.
+    pub event_type: Cow<'static, str>,
+    /// Version of the stored form.
+    pub schema_version: u16,
+    /// Identity.
+    pub event_id: Uuid,
+    /// Immutable id of the lineage: everything about one lead shares it.
+    pub root: Uuid,
+    /// Business time, milliseconds of UTC.
+    pub effective_at: i64,
+    /// Envelope beside the columns; at most [`EVENT_BYTES_MAX`].
+    pub meta: Bytes,
+    /// Payload; at most [`EVENT_BYTES_MAX`].
+    pub data: Bytes,
+}
+
+/// An event as the log keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its place in the log.
+    pub position: Position,
+    /// Its place in its stream; 1 is the first.
+    pub version: u64,
+    /// Stamped by the append, milliseconds of UTC; never decreases along positions.
+    pub recorded_at: i64,
+    /// The event.
+    pub event: NewEvent,
+}
+
+/// A unique entry beside the log: who holds this key in this space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClaimKey {
+    /// The space, such as e-mail addresses.
+    pub space: u8,
+    /// Keyed hash of the value.
+    pub key: [u8; 16],
+}
+
+/// Who holds a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClaimHolder {
+    /// The stream that holds it.
+    pub holder: StreamKey,
+    /// Whose data the key was made of.
+    pub subject: Option<Uuid>,
+}
+
+/// A change of claims, made with the append or not at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClaimChange {
+    /// Take a key. The append bounces where anybody holds it, the taker included.
+    Take(ClaimKey, ClaimHolder),
+    /// Let go of a key; nothing happens where nobody holds it.
+    Release(ClaimKey),
+    /// Let go of everything that this subject's data made.
+    ReleaseSubject(Uuid),
+}
+
+/// One command's events with their conditions: all of it happens, or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Append {
+    /// Identity of the command: the same one is never appended twice.
+    pub command_id: [u8; 16],
+    /// Keyed hash of what the command said.
+    pub payload_hash: [u8; 16],
+    /// Every stream read or written, once, with the version it must have; 0 is a stream without events.
+    pub expect: Vec<(StreamKey, u64)>,
+    /// Claims that change hands.
+    pub claims: Vec<ClaimChange>,
+    /// The events, at least one and at most [`APPEND_EVENTS_MAX`], in order.
+    pub events: Vec<NewEvent>,
+    /// Decided on the assumption that the append before it in the batch is committed: bounces unless it is.
+    pub follows: bool,
+}
+
+/// Where a command's events are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommandRecord {
+    /// Keyed hash of what the command said.
+    pub payload_hash: [u8; 16],
+    /// Its first event.
+    pub first: Position,
+    /// Its last event.
+    pub last: Position,
+}
+
+/// What became of one append of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Durable.
+    Committed {
+        /// Its first event.
+        first: Position,
+        /// Its last event.
+        last: Position,
+        /// The stamp of all its events, milliseconds of UTC.
+        recorded_at: i64,
+    },
+    /// The command was appended before, by this batch or earlier: its record, to compare the payload hash with.
+    Duplicate(CommandRecord),
+    /// A condition does not hold, or the append that it follows was not committed. Nothing was appended.
+    Bounced(Arc<Bounce>),
+}
+
+/// Why an append bounced.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bounce {
+    /// Streams whose version is another, with the version that they have.
+    pub streams: Vec<(StreamKey, u64)>,
+    /// Claims that somebody holds.
+    pub claims: Vec<(ClaimKey, ClaimHolder)>,
+    /// The append that it follows was not committed.
+    pub followed: bool,
+}
+
+/// What to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// One stream.
+    Stream(StreamKey),
+    /// Everything about one lineage.
+    Root(Uuid),
+    /// Everything.
+    All,
+}
+
+/// In which order to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Oldest first.
+    Forward,
+    /// Newest first.
+    Backward,
+}
+
+/// A page to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// What.
+    pub scope: Scope,
+    /// Only positions above this one.
+    pub after: Position,
+    /// Only positions up to this one, it included; `None` is up to the head.
+    pub through: Option<Position>,
+    /// In which order.
+    pub direction: Direction,
+    /// At most so many events; held to [`READ_EVENTS_MAX`].
+    pub limit: usize,
+}
+
+/// Most events of one page.
+pub const READ_EVENTS_MAX: usize = 10_000;
+
+/// A page of events, and the head of the log in the same snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The events.
+    pub events: Vec<Recorded>,
+    /// The head.
+    pub head: Position,
+}
+
+/// Which log this is. A consumer that meets another id or epoch than its checkpoint's must stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogIdentity {
+    /// Made once, with the log.
+    pub id: Uuid,
+    /// Raised when a log is restored or fails over.
+    pub epoch: u64,
+}
