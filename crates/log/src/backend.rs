@@ -5,6 +5,7 @@ use crate::types::{
     StreamKey, Verdict,
 };
 use async_trait::async_trait;
+use std::sync::Arc;
 use thiserror::Error;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -66,9 +67,13 @@ pub trait LogBackend: Send + Sync + std::fmt::Debug {
 
     /// Appends each of `batch` in order, in one transaction, durably. One verdict per append, in order.
     ///
+    /// An append is judged by, in this order: its command id (known, in the log or earlier in the batch: `Duplicate`),
+    /// its group, the versions that it expects and the claims that it takes (all that differ are named).
+    /// A caller that goes away cancels nothing: the batch is committed whole, or not at all.
+    ///
     /// # Errors
     /// The whole batch failed and nothing of it is stored.
-    async fn append(&self, batch: Vec<Append>) -> Result<Vec<Verdict>, Error>;
+    async fn append(&self, batch: Arc<[Append]>) -> Result<Vec<Verdict>, Error>;
 
     /// Reads a page and the head, from one snapshot.
     ///

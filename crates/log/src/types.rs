@@ -9,6 +9,10 @@ use uuid::Uuid;
 pub const CATEGORY_BYTES_MAX: usize = 15;
 /// Largest `meta` and largest `data` of one event, in bytes: an entry of a tiled log has a 16-bit length.
 pub const EVENT_BYTES_MAX: usize = 65_535;
+/// Longest name of an event type, in bytes.
+pub const TYPE_BYTES_MAX: usize = 64;
+/// Most streams that one append expects.
+pub const APPEND_STREAMS_MAX: usize = 256;
 /// Most events of one append.
 pub const APPEND_EVENTS_MAX: usize = 256;
 
@@ -134,7 +138,7 @@ pub struct ClaimHolder {
     pub subject: Option<Uuid>,
 }
 
-/// A change of claims, made with the append or not at all.
+/// A change of claims, made with the append or not at all. Several of one append are made in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClaimChange {
     /// Take a key. The append bounces where anybody holds it, the taker included.
@@ -158,8 +162,51 @@ pub struct Append {
     pub claims: Vec<ClaimChange>,
     /// The events, at least one and at most [`APPEND_EVENTS_MAX`], in order.
     pub events: Vec<NewEvent>,
-    /// Decided on the assumption that the append before it in the batch is committed: bounces unless it is.
-    pub follows: bool,
+    /// Appends of one batch that were decided on each other's outcome share a number: each bounces unless every
+    /// earlier one of its group in the batch is committed. Filled by the committer.
+    pub group: Option<u32>,
+}
+
+impl Append {
+    /// What the append breaks of the rules above, if anything.
+    ///
+    /// # Errors
+    /// The first rule that it breaks.
+    pub fn check(&self) -> Result<(), &'static str> {
+        if self.events.is_empty() || self.events.len() > APPEND_EVENTS_MAX {
+            return Err("an append has 1 to 256 events");
+        }
+        if self.expect.len() > APPEND_STREAMS_MAX {
+            return Err("an append expects at most 256 streams");
+        }
+        for (index, (stream, _)) in self.expect.iter().enumerate() {
+            if self.expect.iter().skip(index + 1).any(|(other, _)| other == stream) {
+                return Err("a stream is expected twice");
+            }
+        }
+        for event in &self.events {
+            if event.meta.len() > EVENT_BYTES_MAX || event.data.len() > EVENT_BYTES_MAX {
+                return Err("an event is larger than 65,535 bytes");
+            }
+            if event.event_type.is_empty() || event.event_type.len() > TYPE_BYTES_MAX {
+                return Err("the name of an event type has 1 to 64 bytes");
+            }
+            if !self.expect.iter().any(|(stream, _)| *stream == event.stream) {
+                return Err("a stream is written without being expected");
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes of all events.
+    pub fn bytes(&self) -> usize {
+        self.events.iter().map(|event| event.meta.len() + event.data.len()).sum()
+    }
+
+    /// Whether it writes to this stream.
+    pub fn writes(&self, stream: &StreamKey) -> bool {
+        self.events.iter().any(|event| event.stream == *stream)
+    }
 }
 
 /// Where a command's events are.
@@ -187,7 +234,7 @@ pub enum Verdict {
     },
     /// The command was appended before, by this batch or earlier: its record, to compare the payload hash with.
     Duplicate(CommandRecord),
-    /// A condition does not hold, or the append that it follows was not committed. Nothing was appended.
+    /// A condition does not hold, or an earlier append of its group was not committed. Nothing was appended.
     Bounced(Arc<Bounce>),
 }
 
@@ -198,7 +245,7 @@ pub struct Bounce {
     pub streams: Vec<(StreamKey, u64)>,
     /// Claims that somebody holds.
     pub claims: Vec<(ClaimKey, ClaimHolder)>,
-    /// The append that it follows was not committed.
+    /// An earlier append of its group was not committed.
     pub followed: bool,
 }
 

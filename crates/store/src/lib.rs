@@ -1,1 +1,3 @@
-//! Being written.
+//! The log, the vault and the views on a database.
+
+pub mod sqlite;

@@ -1,0 +1,77 @@
+//! What a job may ask while it decides.
+
+use super::Model;
+use super::cache::Cache;
+use crate::types::{ClaimHolder, ClaimKey, StreamKey};
+use std::sync::Arc;
+
+/// State in memory: of streams with their version, and of claims. Runs ahead of the log by what is not settled yet.
+pub(super) struct Book<M: Model> {
+    pub(super) streams: Cache<StreamKey, (u64, Arc<M::State>)>,
+    pub(super) claims: Cache<ClaimKey, Option<ClaimHolder>>,
+}
+
+/// Streams and claims.
+#[derive(Default)]
+pub(super) struct Keys {
+    pub(super) streams: Vec<StreamKey>,
+    pub(super) claims: Vec<ClaimKey>,
+}
+
+impl Keys {
+    pub(super) fn is_empty(&self) -> bool {
+        self.streams.is_empty() && self.claims.is_empty()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.streams.clear();
+        self.claims.clear();
+    }
+}
+
+/// Where a job finds the state of streams and claims.
+///
+/// Ask for everything that will be needed before answering [`Wait`](super::Step::Wait): what is missing is loaded
+/// in one go. Whatever a decision rests on must be in the `expect` of its append, with the version given here.
+pub struct Desk<'a, M: Model> {
+    pub(super) model: &'a M,
+    pub(super) book: &'a mut Book<M>,
+    /// Everything asked for.
+    pub(super) asked: &'a mut Keys,
+    /// What of it is not in memory.
+    pub(super) missing: &'a mut Keys,
+}
+
+impl<M: Model> Desk<'_, M> {
+    /// Version and state of a stream; `None` where it must be loaded first.
+    pub fn stream(&mut self, stream: &StreamKey) -> Option<(u64, Arc<M::State>)> {
+        self.asked.streams.push(*stream);
+        let known = self.book.streams.get(stream).map(|(version, state)| (*version, state.clone()));
+        if known.is_none() {
+            self.missing.streams.push(*stream);
+        }
+        known
+    }
+
+    /// A stream that this very command begins, under an id minted for it: without events, and nothing is read.
+    /// The append's condition proves it.
+    pub fn fresh(&mut self, stream: &StreamKey) -> (u64, Arc<M::State>) {
+        (0, Arc::new(self.model.initial(stream)))
+    }
+
+    /// Who holds a claim; `None` where it must be loaded first.
+    pub fn claim(&mut self, key: &ClaimKey) -> Option<Option<ClaimHolder>> {
+        self.asked.claims.push(*key);
+        let known = self.book.claims.get(key).copied();
+        if known.is_none() {
+            self.missing.claims.push(*key);
+        }
+        known
+    }
+}
+
+impl<M: Model> std::fmt::Debug for Desk<'_, M> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Desk").finish_non_exhaustive()
+    }
+}

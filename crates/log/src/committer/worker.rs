@@ -1,0 +1,462 @@
+//! The committer's one task.
+
+use super::cache::Cache;
+use super::desk::{Book, Desk, Keys};
+use super::flight::{self, Drafted, Entry, Flight, Landed};
+use super::{
+    ATTEMPTS_MAX, BATCH_APPENDS_MAX, BATCH_BYTES_MAX, CLAIMS_CACHED_MAX, Draft, Job, Model,
+    Options, Outcome, QUEUE_COMMANDS_MAX, STREAMS_CACHED_MAX, Step,
+};
+use crate::backend::{Error, LogBackend};
+use crate::types::{Append, ClaimChange, ClaimKey, Position, StreamKey, Verdict};
+use std::collections::{HashSet, VecDeque};
+use std::future::Future;
+use std::sync::Arc;
+use std::task::Poll;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+/// The worker's ends of the handle's channels.
+pub(super) struct Ports<M: Model> {
+    pub(super) jobs: mpsc::Receiver<Box<dyn Job<M>>>,
+    pub(super) head: watch::Sender<Position>,
+    pub(super) closing: CancellationToken,
+}
+
+pub(super) struct Worker<M: Model> {
+    pub(super) backend: Arc<dyn LogBackend>,
+    pub(super) model: M,
+    pub(super) book: Book<M>,
+    ports: Ports<M>,
+    on_fatal: Box<dyn FnOnce(Arc<Error>) + Send>,
+    /// Jobs to decide, in order.
+    pub(super) waiting: VecDeque<Entry<M>>,
+    /// Jobs whose command id is on its way already, until that one is settled.
+    held: Vec<Entry<M>>,
+    /// The batch that is being formed, and its appends.
+    jobs: Vec<Drafted<M>>,
+    appends: Vec<Append>,
+    bytes: usize,
+    /// Command ids of the batch that is being formed and of the one in flight.
+    ids: HashSet<[u8; 16]>,
+    /// An append that lets go of claims unnamed is on its way: nothing is decided until it is settled.
+    barrier: bool,
+    flight: Option<Flight<M>>,
+    ended: bool,
+}
+
+/// What must be forgotten, because the append that made it so did not happen.
+#[derive(Default)]
+struct Affected {
+    streams: HashSet<StreamKey>,
+    claims: HashSet<ClaimKey>,
+    all_claims: bool,
+}
+
+impl<M: Model> Worker<M> {
+    pub(super) fn new(
+        backend: Arc<dyn LogBackend>,
+        model: M,
+        ports: Ports<M>,
+        options: Options,
+    ) -> Self {
+        let book =
+            Book { streams: Cache::new(STREAMS_CACHED_MAX), claims: Cache::new(CLAIMS_CACHED_MAX) };
+        Self {
+            backend,
+            model,
+            book,
+            ports,
+            on_fatal: options.on_fatal,
+            waiting: VecDeque::new(),
+            held: Vec::new(),
+            jobs: Vec::new(),
+            appends: Vec::new(),
+            bytes: 0,
+            ids: HashSet::new(),
+            barrier: false,
+            flight: None,
+            ended: false,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        loop {
+            self.drain();
+            self.decide();
+            let landed = if self.flight.is_none() && !self.appends.is_empty() {
+                self.launch().await
+            } else if self.waiting.iter().any(|entry| !entry.missing.is_empty()) {
+                self.load().await
+            } else if self.ended && self.flight.is_none() && self.waiting.is_empty() {
+                return;
+            } else {
+                self.wait().await
+            };
+            match landed {
+                None => {}
+                Some(Ok(landed)) => self.settle(landed),
+                Some(Err(error)) => return self.stop(error),
+            }
+        }
+    }
+
+    /// Takes over what is queued, as far as the batch has room.
+    fn drain(&mut self) {
+        while self.room() && self.waiting.len() + self.appends.len() < BATCH_APPENDS_MAX {
+            match self.ports.jobs.try_recv() {
+                Ok(job) => self.take(job),
+                Err(mpsc::error::TryRecvError::Empty) => return,
+                Err(mpsc::error::TryRecvError::Disconnected) => {
+                    self.ended = true;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, job: Box<dyn Job<M>>) {
+        self.waiting.push_back(Entry { job, attempts: 0, missing: Keys::default() });
+    }
+
+    /// Whether the batch may take another append.
+    fn room(&self) -> bool {
+        self.appends.len() < BATCH_APPENDS_MAX && self.bytes < BATCH_BYTES_MAX && !self.barrier
+    }
+
+    /// Waits for the flight to land, for a job, or for the end. Only the first gives something back.
+    async fn wait(&mut self) -> Option<Result<Vec<Landed>, Arc<Error>>> {
+        let room = self.room() && self.waiting.len() + self.appends.len() < BATCH_APPENDS_MAX;
+        let in_flight = self.flight.is_some();
+        tokio::select! {
+            biased;
+            landed = landing(&mut self.flight), if in_flight => Some(landed),
+            job = self.ports.jobs.recv(), if room && !self.ended => {
+                match job {
+                    Some(job) => self.take(job),
+                    None => self.ended = true,
+                }
+                None
+            }
+            () = self.ports.closing.cancelled(), if !self.ports.jobs.is_closed() => {
+                self.ports.jobs.close();
+                None
+            }
+            else => None,
+        }
+    }
+
+    /// Loads what the waiting jobs miss, while the flight goes on.
+    async fn load(&mut self) -> Option<Result<Vec<Landed>, Arc<Error>>> {
+        let (mut streams, mut claims) = (HashSet::new(), HashSet::new());
+        for entry in &self.waiting {
+            streams.extend(&entry.missing.streams);
+            claims.extend(&entry.missing.claims);
+        }
+        let streams: Vec<StreamKey> = streams.into_iter().copied().collect();
+        let claims: Vec<ClaimKey> = claims.into_iter().copied().collect();
+        let backend = self.backend.clone();
+        let loading = async {
+            let events =
+                if streams.is_empty() { Vec::new() } else { backend.streams(&streams).await? };
+            let holders =
+                if claims.is_empty() { Vec::new() } else { backend.claims(&claims).await? };
+            Ok((events, holders))
+        };
+        let mut loading = std::pin::pin!(loading);
+        let mut landed = None;
+        let loaded = loop {
+            let in_flight = self.flight.is_some() && landed.is_none();
+            tokio::select! {
+                biased;
+                loaded = &mut loading => break loaded,
+                result = landing(&mut self.flight), if in_flight => landed = Some(result),
+            }
+        };
+        match loaded {
+            Ok((events, holders)) => {
+                for (key, holder) in claims.iter().zip(holders) {
+                    self.book.claims.put(*key, holder);
+                }
+                for (stream, events) in streams.iter().zip(events) {
+                    self.fold(*stream, &events);
+                }
+                for entry in &mut self.waiting {
+                    entry.missing.clear();
+                }
+            }
+            Err(error) => self.fail_waiting(&Arc::new(error), |_| true),
+        }
+        landed
+    }
+
+    /// Takes a stream's events in; fails the jobs that need it where it cannot be read.
+    fn fold(&mut self, stream: StreamKey, events: &[crate::types::Recorded]) {
+        let mut state = self.model.initial(&stream);
+        for event in events {
+            if let Err(source) = self.model.fold(&mut state, event) {
+                let error = Arc::new(Error::Corrupt { position: event.position, source });
+                return self.fail_waiting(&error, |missing| missing.streams.contains(&stream));
+            }
+        }
+        let version = events.last().map_or(0, |event| event.version);
+        self.book.streams.put(stream, (version, Arc::new(state)));
+    }
+
+    /// Ends the jobs that wait for something and are concerned.
+    fn fail_waiting(&mut self, error: &Arc<Error>, concerned: impl Fn(&Keys) -> bool) {
+        for entry in std::mem::take(&mut self.waiting) {
+            if !entry.missing.is_empty() && concerned(&entry.missing) {
+                entry.job.finish(Outcome::Failed(error.clone()));
+            } else {
+                self.waiting.push_back(entry);
+            }
+        }
+    }
+
+    /// Lets every waiting job decide, in order. What a job that must wait asked for is not changed by a later one.
+    fn decide(&mut self) {
+        let mut parked: VecDeque<Entry<M>> = VecDeque::new();
+        let mut awaited = Affected::default();
+        let (mut asked, mut missing) = (Keys::default(), Keys::default());
+        while self.room() {
+            let Some(mut entry) = self.waiting.pop_front() else { break };
+            if !entry.missing.is_empty() {
+                parked.push_back(entry);
+                continue;
+            }
+            asked.clear();
+            missing.clear();
+            let step = entry.job.decide(&mut Desk {
+                model: &self.model,
+                book: &mut self.book,
+                asked: &mut asked,
+                missing: &mut missing,
+            });
+            match step {
+                Step::Done => entry.job.finish(Outcome::Done),
+                Step::Wait if missing.is_empty() => {
+                    let reason = "the command waits for nothing".to_owned();
+                    entry.job.finish(Outcome::Failed(Arc::new(Error::Unacceptable { reason })));
+                }
+                Step::Wait => {
+                    awaited.streams.extend(asked.streams.drain(..));
+                    awaited.claims.extend(asked.claims.drain(..));
+                    entry.missing = std::mem::take(&mut missing);
+                    parked.push_back(entry);
+                }
+                Step::Append(draft) if !parked.is_empty() && awaited.changed_by(&draft.append) => {
+                    awaited.streams.extend(asked.streams.drain(..));
+                    awaited.claims.extend(asked.claims.drain(..));
+                    parked.push_back(entry);
+                }
+                Step::Append(draft) => self.draft(entry, draft, &mut asked),
+            }
+        }
+        parked.append(&mut self.waiting);
+        self.waiting = parked;
+    }
+
+    /// Takes a decision into the batch.
+    fn draft(&mut self, entry: Entry<M>, draft: Draft<M>, asked: &mut Keys) {
+        let Draft { append, states } = draft;
+        if let Err(rule) = check(&append, &states) {
+            let error = Arc::new(Error::Unacceptable { reason: rule.to_owned() });
+            return entry.job.finish(Outcome::Failed(error));
+        }
+        if !self.ids.insert(append.command_id) {
+            return self.held.push(entry);
+        }
+        let mut written = Vec::with_capacity(states.len());
+        for (stream, state) in states {
+            let before = append.expect.iter().find(|(expected, _)| *expected == stream);
+            let events = append.events.iter().filter(|event| event.stream == stream).count();
+            let version = before.map_or(0, |(_, version)| *version) + events as u64;
+            self.book.streams.pin(stream, (version, state));
+            written.push(stream);
+        }
+        for change in &append.claims {
+            match change {
+                ClaimChange::Take(key, holder) => self.book.claims.pin(*key, Some(*holder)),
+                ClaimChange::Release(key) => self.book.claims.pin(*key, None),
+                ClaimChange::ReleaseSubject(_) => self.barrier = true,
+            }
+        }
+        self.bytes += append.bytes();
+        self.appends.push(append);
+        self.jobs.push(Drafted { entry, claims: std::mem::take(&mut asked.claims), written });
+    }
+
+    /// Hands the batch to the backend, and has it begin at once.
+    async fn launch(&mut self) -> Option<Result<Vec<Landed>, Arc<Error>>> {
+        let jobs = std::mem::take(&mut self.jobs);
+        let mut appends = std::mem::take(&mut self.appends);
+        flight::group(&jobs, &mut appends);
+        let appends: Arc<[Append]> = appends.into();
+        let mut landing: flight::Landing =
+            Box::pin(flight::land(self.backend.clone(), appends.clone()));
+        let begun = std::future::poll_fn(|context| Poll::Ready(landing.as_mut().poll(context)));
+        let landed = match begun.await {
+            Poll::Ready(landed) => Some(landed),
+            Poll::Pending => None,
+        };
+        self.bytes = 0;
+        self.flight = Some(Flight { jobs, appends, landing });
+        landed
+    }
+
+    /// Gives every job of the landed batch its verdict, and decides again what rested on an append that did not happen.
+    fn settle(&mut self, landed: Vec<Landed>) {
+        let Some(Flight { jobs, appends, .. }) = self.flight.take() else { return };
+        let head = landed.iter().rev().find_map(|landed| match landed {
+            Ok(Verdict::Committed { last, .. }) => Some(*last),
+            _ => None,
+        });
+        if let Some(head) = head {
+            self.ports.head.send_replace(head);
+        }
+        let (mut affected, mut again) = (Affected::default(), VecDeque::new());
+        for ((job, append), landed) in jobs.into_iter().zip(appends.iter()).zip(landed) {
+            self.release(&job, append);
+            let Drafted { mut entry, .. } = job;
+            if !matches!(landed, Ok(Verdict::Committed { .. })) {
+                affected.add(append);
+            }
+            match landed {
+                Ok(Verdict::Committed { first, last, recorded_at }) => {
+                    self.forget_released(append);
+                    entry.job.finish(Outcome::Committed { first, last, recorded_at });
+                }
+                Ok(Verdict::Duplicate(record)) => entry.job.finish(Outcome::Duplicate(record)),
+                Ok(Verdict::Bounced(bounce)) => {
+                    affected.streams.extend(bounce.streams.iter().map(|(stream, _)| *stream));
+                    affected.claims.extend(bounce.claims.iter().map(|(key, _)| *key));
+                    entry.attempts += 1;
+                    if entry.attempts < ATTEMPTS_MAX {
+                        again.push_back(entry);
+                    } else {
+                        let error = Error::Busy { waiting: self.waiting.len() };
+                        entry.job.finish(Outcome::Failed(Arc::new(error)));
+                    }
+                }
+                Err(error) => entry.job.finish(Outcome::Failed(error)),
+            }
+        }
+        if !affected.is_empty() {
+            self.redecide(&mut affected, &mut again);
+        }
+        again.extend(self.held.drain(..));
+        again.append(&mut self.waiting);
+        self.waiting = again;
+        self.barrier = self.appends.iter().any(flight::releases_subject);
+    }
+
+    /// Lets go of what a job of the batch held on to.
+    fn release(&mut self, job: &Drafted<M>, append: &Append) {
+        self.ids.remove(&append.command_id);
+        for stream in &job.written {
+            self.book.streams.unpin(stream);
+        }
+        for key in flight::changed_claims(append) {
+            self.book.claims.unpin(&key);
+        }
+    }
+
+    /// Forgets the claims that an append let go unnamed.
+    fn forget_released(&mut self, append: &Append) {
+        for change in &append.claims {
+            if let ClaimChange::ReleaseSubject(subject) = change {
+                self.book.claims.remove_where(|holder| {
+                    holder.is_some_and(|holder| holder.subject == Some(*subject))
+                });
+            }
+        }
+    }
+
+    /// Takes out of the batch what rests on something affected, and forgets all that is affected.
+    fn redecide(&mut self, affected: &mut Affected, again: &mut VecDeque<Entry<M>>) {
+        let jobs = std::mem::take(&mut self.jobs);
+        let appends = std::mem::take(&mut self.appends);
+        for (job, append) in jobs.into_iter().zip(appends) {
+            if affected.concerns(&append, &job.claims) {
+                affected.add(&append);
+                self.release(&job, &append);
+                self.bytes = self.bytes.saturating_sub(append.bytes());
+                again.push_back(job.entry);
+            } else {
+                self.jobs.push(job);
+                self.appends.push(append);
+            }
+        }
+        for stream in &affected.streams {
+            self.book.streams.remove(stream);
+        }
+        for key in &affected.claims {
+            self.book.claims.remove(key);
+        }
+        if affected.all_claims {
+            self.book.claims.remove_where(|_| true);
+        }
+    }
+
+    /// Fails everything that was accepted and ends: the disk can no longer be trusted.
+    fn stop(mut self, error: Arc<Error>) {
+        self.ports.jobs.close();
+        let flown = self.flight.take().into_iter().flat_map(|flight| flight.jobs);
+        let drafted = flown.chain(self.jobs).map(|job| job.entry);
+        for entry in drafted.chain(self.held).chain(self.waiting) {
+            entry.job.finish(Outcome::Failed(error.clone()));
+        }
+        for _ in 0..QUEUE_COMMANDS_MAX {
+            let Ok(job) = self.ports.jobs.try_recv() else { break };
+            job.finish(Outcome::Failed(error.clone()));
+        }
+        (self.on_fatal)(error);
+    }
+}
+
+impl Affected {
+    fn is_empty(&self) -> bool {
+        self.streams.is_empty() && self.claims.is_empty() && !self.all_claims
+    }
+
+    /// All that an append would have changed.
+    fn add(&mut self, append: &Append) {
+        self.streams.extend(append.events.iter().map(|event| event.stream));
+        self.claims.extend(flight::changed_claims(append));
+        self.all_claims |= flight::releases_subject(append);
+    }
+
+    fn changed_by(&self, append: &Append) -> bool {
+        append.events.iter().any(|event| self.streams.contains(&event.stream))
+            || flight::changed_claims(append).any(|key| self.claims.contains(&key))
+    }
+
+    fn concerns(&self, append: &Append, claims: &[ClaimKey]) -> bool {
+        self.all_claims
+            || append.expect.iter().any(|(stream, _)| self.streams.contains(stream))
+            || claims.iter().any(|key| self.claims.contains(key))
+            || flight::changed_claims(append).any(|key| self.claims.contains(&key))
+    }
+}
+
+/// What an append breaks of the rules for appends and their states.
+fn check<S>(append: &Append, states: &[(StreamKey, S)]) -> Result<(), &'static str> {
+    append.check()?;
+    let stated = |stream| states.iter().filter(|(key, _)| key == stream).count() == 1;
+    if !append.events.iter().all(|event| stated(&event.stream)) {
+        return Err("a stream is written and its new state is not given once");
+    }
+    if !states.iter().all(|(stream, _)| append.writes(stream)) {
+        return Err("a state is given of a stream that is not written");
+    }
+    Ok(())
+}
+
+/// Polls the flight; never ready where there is none.
+async fn landing<M: Model>(flight: &mut Option<Flight<M>>) -> Result<Vec<Landed>, Arc<Error>> {
+    match flight {
+        Some(flight) => flight.landing.as_mut().await,
+        None => std::future::pending().await,
+    }
+}

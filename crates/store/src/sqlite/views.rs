@@ -1,0 +1,1 @@
+//! The views on an SQLite file of their own.
