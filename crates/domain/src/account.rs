@@ -1,7 +1,11 @@
 //! The account: a company.
 
-use crate::id::{LeadId, SubjectId};
+use crate::config::Catalogue;
+use crate::decide::draft::Draft;
+use crate::decision::{Class, Event as AnyEvent};
+use crate::id::{AccountId, LeadId, SubjectId};
 use crate::sealed::Sealed;
+use crate::{Refusal, StreamId};
 
 /// What happens to an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +26,15 @@ pub enum Event {
         /// The name, sealed.
         details: Sealed,
     },
+}
+
+impl Event {
+    /// Where the event comes from.
+    pub const fn class(&self) -> Class {
+        match self {
+            Self::Opened { .. } | Self::Renamed { .. } => Class::Fact,
+        }
+    }
 }
 
 /// What can be asked of an account.
@@ -62,4 +75,46 @@ pub struct State {
     pub details: Option<Sealed>,
     /// Who has it.
     pub owner: Option<String>,
+}
+
+impl State {
+    /// Folds `event`. Total.
+    pub fn evolve(&mut self, event: &Event) {
+        match event {
+            Event::Opened { details, subject, owner, .. } => {
+                self.opened = true;
+                self.subject = *subject;
+                self.details.clone_from(details);
+                self.owner.clone_from(owner);
+            }
+            Event::Renamed { details } => self.details = Some(details.clone()),
+        }
+    }
+}
+
+/// Decides one command on the account `id`.
+pub(crate) fn decide(
+    draft: &mut Draft<'_>,
+    id: AccountId,
+    command: &Command,
+) -> Result<(), Refusal> {
+    let known = draft.account(id).is_some();
+    let event = match command {
+        Command::Open { .. } if known => {
+            return Err(Refusal::AlreadyExists { what: "account" });
+        }
+        Command::Open { details, owner } => {
+            let owner = owner.clone().or_else(|| draft.person());
+            if let Some(owner) = &owner {
+                draft.name(Catalogue::Person, owner)?;
+            }
+            let subject = details.as_ref().map(|details| details.subject);
+            Event::Opened { origin: None, details: details.clone(), subject, owner }
+        }
+        Command::Rename { .. } if !known => return Err(Refusal::AccountUnknown),
+        Command::Rename { details: Some(details) } => Event::Renamed { details: details.clone() },
+        Command::Rename { details: None } => return Ok(()),
+    };
+    draft.fact(StreamId::Account(id), AnyEvent::Account(event));
+    Ok(())
 }

@@ -5,6 +5,7 @@ pub mod state;
 
 pub use state::State;
 
+use crate::decision::Class;
 use crate::policy::{Document, PolicyRef};
 use crate::time::Timestamp;
 
@@ -100,6 +101,19 @@ pub enum Event {
         /// The key's public id.
         key: String,
     },
+}
+
+impl Event {
+    /// Where the event comes from.
+    pub const fn class(&self) -> Class {
+        match self {
+            Self::NameRegistered { .. } => Class::Fact,
+            Self::PolicyPublished { .. }
+            | Self::PolicyActivated { .. }
+            | Self::KeyCreated { .. }
+            | Self::KeyRevoked { .. } => Class::Decision,
+        }
+    }
 }
 
 /// What can be asked of the configuration.

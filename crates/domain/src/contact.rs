@@ -1,7 +1,10 @@
 //! The contact: a person at an account.
 
-use crate::id::{AccountId, LeadId, SubjectId};
+use crate::decide::draft::Draft;
+use crate::decision::{Class, Event as AnyEvent};
+use crate::id::{AccountId, ContactId, LeadId, SubjectId};
 use crate::sealed::{FieldSet, Sealed};
+use crate::{Refusal, StreamId};
 
 /// What happens to a contact.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +29,15 @@ pub enum Event {
         /// Which fields `person` holds.
         fields: FieldSet,
     },
+}
+
+impl Event {
+    /// Where the event comes from.
+    pub const fn class(&self) -> Class {
+        match self {
+            Self::Opened { .. } | Self::Changed { .. } => Class::Fact,
+        }
+    }
 }
 
 /// What can be asked of a contact.
@@ -68,4 +80,49 @@ pub struct State {
     pub subject: Option<SubjectId>,
     /// The envelopes, oldest first; later fields replace earlier ones.
     pub person: Vec<Sealed>,
+}
+
+impl State {
+    /// Folds `event`. Total.
+    pub fn evolve(&mut self, event: &Event) {
+        match event {
+            Event::Opened { account, person, subject, .. } => {
+                self.account = Some(*account);
+                self.subject = *subject;
+                self.person.extend(person.clone());
+            }
+            Event::Changed { person, .. } => self.person.push(person.clone()),
+        }
+    }
+}
+
+/// Decides one command on the contact `id`.
+pub(crate) fn decide(
+    draft: &mut Draft<'_>,
+    id: ContactId,
+    command: &Command,
+) -> Result<(), Refusal> {
+    let known = draft.contact(id).is_some();
+    let event = match command {
+        Command::Open { .. } if known => {
+            return Err(Refusal::AlreadyExists { what: "contact" });
+        }
+        Command::Open { account, .. } if draft.account(*account).is_none() => {
+            return Err(Refusal::AccountUnknown);
+        }
+        Command::Open { account, person, fields } => Event::Opened {
+            account: *account,
+            origin: None,
+            person: person.clone(),
+            fields: *fields,
+            subject: person.as_ref().map(|person| person.subject),
+        },
+        Command::Update { .. } if !known => return Err(Refusal::ContactUnknown),
+        Command::Update { person: Some(person), fields } => {
+            Event::Changed { person: person.clone(), fields: *fields }
+        }
+        Command::Update { person: None, .. } => return Ok(()),
+    };
+    draft.fact(StreamId::Contact(id), AnyEvent::Contact(event));
+    Ok(())
 }

@@ -6,9 +6,7 @@ use crate::id::{
 };
 use crate::policy::{Policies, PolicyRef};
 use crate::sealed::Field;
-use crate::{
-    Refusal, StreamId, Timestamp, account, campaign, config, contact, lead, opportunity, subject,
-};
+use crate::{StreamId, Timestamp, account, campaign, config, contact, lead, opportunity, subject};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -53,6 +51,21 @@ impl Class {
             Self::Decision => "decision",
             Self::Correction => "correction",
             Self::Effect => "effect",
+        }
+    }
+}
+
+impl Event {
+    /// Where the event comes from.
+    pub const fn class(&self) -> Class {
+        match self {
+            Self::Lead(event) => event.class(),
+            Self::Account(event) => event.class(),
+            Self::Contact(event) => event.class(),
+            Self::Opportunity(event) => event.class(),
+            Self::Campaign(event) => event.class(),
+            Self::Config(event) => event.class(),
+            Self::Subject(event) => event.class(),
         }
     }
 }

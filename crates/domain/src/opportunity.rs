@@ -3,8 +3,9 @@
 pub mod decide;
 pub mod state;
 
-pub use state::State;
+pub use state::{Outcome, State};
 
+use crate::decision::Class;
 use crate::id::{AccountId, ContactId, LeadId};
 use crate::money::{Money, ProbabilityBp};
 use crate::time::Timestamp;
@@ -116,6 +117,21 @@ pub enum Event {
         /// Its odds by the plan.
         probability: Option<ProbabilityBp>,
     },
+}
+
+impl Event {
+    /// Where the event comes from.
+    pub const fn class(&self) -> Class {
+        match self {
+            Self::AmountChanged { .. } | Self::CloseDateMoved { .. } => Class::Fact,
+            Self::Opened(_)
+            | Self::StageAdvanced { .. }
+            | Self::StageRegressed { .. }
+            | Self::Won { .. }
+            | Self::Lost { .. }
+            | Self::Reopened { .. } => Class::Decision,
+        }
+    }
 }
 
 /// Open an opportunity directly.

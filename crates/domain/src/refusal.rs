@@ -4,6 +4,8 @@ use crate::Timestamp;
 use crate::lead::Phase;
 use crate::sealed::Field;
 
+mod describe;
+
 /// How a caller should take a refusal. Edges map it to their own statuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Category {
@@ -17,6 +19,19 @@ pub enum Category {
     Forbidden,
     /// The personal data was erased.
     Erased,
+}
+
+impl Category {
+    /// The category's name in records of refused commands.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Conflict => "conflict",
+            Self::Rule => "rule",
+            Self::NotFound => "not_found",
+            Self::Forbidden => "forbidden",
+            Self::Erased => "erased",
+        }
+    }
 }
 
 /// Why a command is refused.

@@ -1,6 +1,7 @@
 //! What happens to a lead. Events carry results: folding them never calculates.
 
 use super::{Milestone, Owner, Phase, RejectOutcome};
+use crate::decision::Class;
 use crate::id::{AccountId, ContactId, OpportunityId, SubjectId, TouchId};
 use crate::money::Money;
 use crate::sealed::{FieldSet, Sealed};
@@ -264,9 +265,86 @@ pub enum Event {
         /// The text.
         note: Sealed,
     },
+    /// The keys of these subjects were ordered destroyed: what they sealed is gone (decision).
+    SubjectErased {
+        /// The lead's subjects.
+        subjects: Vec<SubjectId>,
+    },
     /// The lead converted for attribution without an opportunity: a web order, a sign-up (fact).
     ConversionRecorded {
         /// What it was worth.
         amount: Option<Money>,
     },
+}
+
+impl Event {
+    /// Where the event comes from.
+    pub const fn class(&self) -> Class {
+        match self {
+            Self::Captured { .. }
+            | Self::Reengaged { .. }
+            | Self::TouchRecorded(_)
+            | Self::DetailsChanged { .. }
+            | Self::SourceSet { .. }
+            | Self::CampaignLinked { .. }
+            | Self::ContactAttempted { .. }
+            | Self::ResponseLogged { .. }
+            | Self::TaskEnqueued { .. }
+            | Self::TaskClaimed { .. }
+            | Self::TaskCompleted { .. }
+            | Self::TaskCancelled { .. }
+            | Self::NoteAdded { .. }
+            | Self::ConversionRecorded { .. } => Class::Fact,
+            Self::Assigned { .. }
+            | Self::MarkedMql { .. }
+            | Self::MqlRevoked { .. }
+            | Self::AcceptedBySales { .. }
+            | Self::RejectedBySales { .. }
+            | Self::Qualified { .. }
+            | Self::Disqualified { .. }
+            | Self::Recycled { .. }
+            | Self::Reopened { .. }
+            | Self::Converted { .. }
+            | Self::ClockStarted { .. }
+            | Self::ReminderDue { .. }
+            | Self::Breached { .. }
+            | Self::ClockMet { .. }
+            | Self::ClockCancelled { .. }
+            | Self::SubjectErased { .. } => Class::Decision,
+        }
+    }
+
+    /// The phase before and after, where the event changes it; nothing comes before the capture.
+    pub const fn phase_change(&self) -> Option<(Option<Phase>, Phase)> {
+        Some(match self {
+            Self::Captured { .. } => (None, Phase::New),
+            Self::ContactAttempted { from: Phase::New, to: Phase::Working, .. }
+            | Self::ResponseLogged { from: Phase::New, to: Phase::Working, .. } => {
+                (Some(Phase::New), Phase::Working)
+            }
+            Self::MarkedMql { from, .. } => (Some(*from), Phase::Mql),
+            Self::MqlRevoked { .. } => (Some(Phase::Mql), Phase::Working),
+            Self::AcceptedBySales { .. } => (Some(Phase::Mql), Phase::Sal),
+            Self::RejectedBySales { outcome, .. } => (Some(Phase::Mql), outcome.phase()),
+            Self::Qualified { from } => (Some(*from), Phase::Qualified),
+            Self::Disqualified { from, .. } => (Some(*from), Phase::Unqualified),
+            Self::Recycled { from, .. } => (Some(*from), Phase::Nurturing),
+            Self::Reopened { to, .. } => (Some(Phase::Unqualified), *to),
+            Self::Converted { from, .. } => (Some(*from), Phase::Converted),
+            _ => return None,
+        })
+    }
+
+    /// Whether later decisions must not be dated before this event: it changes the phase, or is a decision of
+    /// somebody. Reminders and breaches fire on time by themselves, and do not bar what was done before them
+    /// and is told later; nor does an erasure.
+    pub const fn moves_decided_at(&self) -> bool {
+        match self {
+            Self::Captured { .. }
+            | Self::ReminderDue { .. }
+            | Self::Breached { .. }
+            | Self::SubjectErased { .. } => false,
+            _ => self.phase_change().is_some() || matches!(self.class(), Class::Decision),
+        }
+    }
 }
