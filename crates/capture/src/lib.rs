@@ -1,1 +1,4 @@
-//! Being written.
+//! What comes in, turned into commands: the JSON of the API and the lines of a command feed.
+
+pub mod codec;
+pub mod feed;
