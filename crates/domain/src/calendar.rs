@@ -15,7 +15,7 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 use std::collections::BTreeMap;
 use thiserror::Error;
-use zone::{DAY, WEEK, Zone};
+use zone::{DAY, Segment, WEEK, Zone};
 
 /// Windows in one day.
 pub const MAX_WINDOWS: usize = 24;
@@ -195,43 +195,53 @@ impl Calendar {
 
     /// Walks from `from` until `until`, or until `target` milliseconds have been worked.
     fn walk(&self, from: Timestamp, until: Timestamp, target: i64) -> Walk {
-        let mut walk = Walk { reached: from, worked: 0 };
+        if target <= 0 {
+            return Walk { reached: from, worked: 0 };
+        }
         let (mut now, horizon) = (from.millis(), until.millis().min(self.horizon()));
-        while now < horizon && walk.worked < target {
-            let segment = self.zone.segment(now, horizon);
-            let mut local = now + segment.offset;
-            let local_end = segment.end + segment.offset;
-            while local < local_end {
-                let weeks = self.whole_weeks(local, local_end, target - walk.worked);
-                if weeks > 0 {
-                    walk.worked += weeks * self.week_millis;
-                    local += weeks * WEEK;
-                    continue;
-                }
-                let day = local.div_euclid(DAY);
-                let (midnight, day_end) = (day * DAY, local_end.min((day + 1) * DAY));
-                for window in self.windows(day) {
-                    let open = local.max(midnight + window.start_millis());
-                    let close = day_end.min(midnight + window.end_millis());
-                    if open >= close {
-                        continue;
-                    }
-                    let wanted = target - walk.worked;
-                    if close - open >= wanted {
-                        walk.worked = target;
-                        walk.reached = Timestamp::from_millis(open + wanted - segment.offset);
-                        return walk;
-                    }
-                    walk.worked += close - open;
-                }
-                local = day_end;
+        let mut worked = 0;
+        while now < horizon {
+            let Segment { offset, end } = self.zone.segment(now, horizon);
+            let (local, local_end) = (now + offset, end + offset);
+            if let Some(local) = self.walk_wall_clock(local, local_end, target, &mut worked) {
+                return Walk { reached: Timestamp::from_millis(local - offset), worked };
             }
-            now = segment.end;
+            now = end;
         }
-        if walk.worked < target {
-            walk.reached = from.max(until);
+        Walk { reached: from.max(until), worked }
+    }
+
+    /// Walks from one reading of the wall clock to another while it does not jump, adding to `worked`. Where that
+    /// comes to `target`, it gives the reading.
+    fn walk_wall_clock(
+        &self,
+        mut local: i64,
+        local_end: i64,
+        target: i64,
+        worked: &mut i64,
+    ) -> Option<i64> {
+        while local < local_end {
+            let weeks = self.whole_weeks(local, local_end, target - *worked);
+            if weeks > 0 {
+                *worked += weeks * self.week_millis;
+                local += weeks * WEEK;
+                continue;
+            }
+            let day = local.div_euclid(DAY);
+            let (midnight, day_end) = (day * DAY, local_end.min((day + 1) * DAY));
+            for window in self.windows(day) {
+                let open = local.max(midnight + window.start_millis());
+                let close = day_end.min(midnight + window.end_millis()).max(open);
+                let wanted = target - *worked;
+                if close - open >= wanted {
+                    *worked = target;
+                    return Some(open + wanted);
+                }
+                *worked += close - open;
+            }
+            local = day_end;
         }
-        walk
+        None
     }
 
     /// After this instant nothing is ever open: far away, unless only holidays have windows.

@@ -66,7 +66,7 @@ fn targets_are_reached_at_closing_and_never_before_opening() {
         ("2026-06-13T18:00:00Z", 0, "2026-06-13T18:00:00Z"),
         ("2026-11-25T16:00:00Z", 2 * 3600, "2026-11-27T10:00:00Z"),
         // A year of weeks, and the holidays of one of them.
-        ("2026-06-08T09:00:00Z", 52 * 35 * 3600, "2027-06-08T14:00:00Z"),
+        ("2026-06-08T09:00:00Z", 52 * 35 * 3600, "2027-06-08T15:00:00Z"),
     ] {
         assert_eq!(calendar.due_at(at(start), seconds), at(due), "{start} + {seconds}");
     }
@@ -116,10 +116,7 @@ fn a_wall_time_that_is_skipped_is_the_end_of_the_gap() {
     let calendar = Calendar::new(Tz::America__New_York, weekly, BTreeMap::new()).unwrap();
     let due = calendar.due_after_business_days(at("2026-03-07T07:30:00Z"), 1);
     assert_eq!(due, at("2026-03-08T07:00:00Z"));
-    assert_eq!(
-        calendar.elapsed_seconds(at("2026-03-08T00:00:00Z"), at("2026-03-09T00:00:00Z")),
-        0
-    );
+    assert_eq!(calendar.elapsed_seconds(at("2026-03-08T00:00:00Z"), at("2026-03-09T00:00:00Z")), 0);
 }
 
 /// The definition itself: whether the wall clock at `at` reads a moment in a window.
@@ -151,10 +148,11 @@ prop_compose! {
         let zone = Zone::new(tz);
         let mut start = guess;
         for _ in 0..60 {
-            let segment = zone.segment(start, i64::MAX);
-            let changed = zone.offset(segment.end) != segment.offset;
+            let segment = zone.segment(start, start + 6 * DAY);
             start = segment.end;
-            if changed { break; }
+            if zone.offset(start) != segment.offset {
+                break;
+            }
         }
         start -= before;
         let holidays = holidays
@@ -167,7 +165,7 @@ prop_compose! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 10_000, ..ProptestConfig::default() })]
 
     #[test]
     fn elapsed_time_adds_up(

@@ -75,7 +75,11 @@ impl Window {
 /// `HH:MM`, with `:SS` where there are odd seconds.
 fn time_of_day(second: u32) -> String {
     let (hour, minute, rest) = (second / 3600, second / 60 % 60, second % 60);
-    if rest == 0 { format!("{hour:02}:{minute:02}") } else { format!("{hour:02}:{minute:02}:{rest:02}") }
+    if rest == 0 {
+        format!("{hour:02}:{minute:02}")
+    } else {
+        format!("{hour:02}:{minute:02}:{rest:02}")
+    }
 }
 
 fn parse_time_of_day(text: &str) -> Result<u32, Error> {

@@ -40,8 +40,7 @@ impl Zone {
             return 0;
         }
         let Some(at) = DateTime::from_timestamp_millis(at) else { return 0 };
-        let seconds =
-            self.tz.offset_from_utc_datetime(&at.naive_utc()).fix().local_minus_utc();
+        let seconds = self.tz.offset_from_utc_datetime(&at.naive_utc()).fix().local_minus_utc();
         i64::from(seconds) * 1000
     }
 
