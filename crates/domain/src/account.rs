@@ -69,6 +69,8 @@ impl Command {
 pub struct State {
     /// Whether it has been opened.
     pub opened: bool,
+    /// The lead whose conversion opened it.
+    pub origin: Option<LeadId>,
     /// The subject under whose key its name is sealed.
     pub subject: Option<SubjectId>,
     /// The latest name.
@@ -81,8 +83,9 @@ impl State {
     /// Folds `event`. Total.
     pub fn evolve(&mut self, event: &Event) {
         match event {
-            Event::Opened { details, subject, owner, .. } => {
+            Event::Opened { origin, details, subject, owner } => {
                 self.opened = true;
+                self.origin = *origin;
                 self.subject = *subject;
                 self.details.clone_from(details);
                 self.owner.clone_from(owner);

@@ -76,6 +76,8 @@ impl Command {
 pub struct State {
     /// Where the person works; `None` before it is opened.
     pub account: Option<AccountId>,
+    /// The lead whose conversion opened it.
+    pub origin: Option<LeadId>,
     /// The subject under whose key the personal fields are sealed.
     pub subject: Option<SubjectId>,
     /// The envelopes, oldest first; later fields replace earlier ones.
@@ -86,8 +88,9 @@ impl State {
     /// Folds `event`. Total.
     pub fn evolve(&mut self, event: &Event) {
         match event {
-            Event::Opened { account, person, subject, .. } => {
+            Event::Opened { account, origin, person, subject, .. } => {
                 self.account = Some(*account);
+                self.origin = *origin;
                 self.subject = *subject;
                 self.person.extend(person.clone());
             }

@@ -14,11 +14,6 @@ impl Draft<'_> {
         matches!(self.context.mode, Mode::Migration { strict: true, .. })
     }
 
-    /// Whether accounts that nobody has opened are to be opened at first sight, as history names them.
-    pub(crate) const fn opens_unknown_accounts(&self) -> bool {
-        matches!(self.context.mode, Mode::Migration { strict: false, .. })
-    }
-
     /// Lets the decision refer to `name`.
     pub(crate) fn name(&mut self, catalogue: Catalogue, name: &str) -> Result<(), Refusal> {
         if self.knows(catalogue, name) {

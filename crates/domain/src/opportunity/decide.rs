@@ -8,7 +8,7 @@ use crate::id::OpportunityId;
 use crate::lead::decide::not_negative;
 use crate::money::{Money, ProbabilityBp};
 use crate::policy::StagePlan;
-use crate::{Refusal, StreamId, Timestamp, account};
+use crate::{Refusal, StreamId, Timestamp};
 
 /// Decides one command on the opportunity `id`.
 pub(crate) fn decide(
@@ -103,12 +103,7 @@ fn open(draft: &mut Draft<'_>, id: OpportunityId, open: &Open) -> Result<(), Ref
     match open.account {
         None if draft.context.enforces() => return Err(Refusal::AccountRequired),
         Some(account) if draft.account(account).is_none() => {
-            if !draft.opens_unknown_accounts() {
-                return Err(Refusal::AccountUnknown);
-            }
-            let (origin, details, subject, owner) = (None, None, None, None);
-            let event = account::Event::Opened { origin, details, subject, owner };
-            draft.register(StreamId::Account(account), AnyEvent::Account(event));
+            return Err(Refusal::AccountUnknown);
         }
         _ => {}
     }

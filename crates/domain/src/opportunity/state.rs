@@ -30,8 +30,8 @@ impl Outcome {
 pub struct State {
     /// When it was opened; `None` where it was not.
     pub opened_at: Option<Timestamp>,
-    /// How it came to be.
-    pub origin: Origin,
+    /// How it came to be; `None` before it is opened.
+    pub origin: Option<Origin>,
     /// The account.
     pub account: Option<AccountId>,
     /// The contact.
@@ -58,7 +58,7 @@ impl Default for State {
     fn default() -> Self {
         Self {
             opened_at: None,
-            origin: Origin::Direct,
+            origin: None,
             account: None,
             contact: None,
             owner: None,
@@ -82,7 +82,7 @@ impl State {
         match event {
             Event::Opened(opened) => {
                 self.opened_at = Some(at);
-                self.origin = opened.origin;
+                self.origin = Some(opened.origin);
                 self.account = opened.account;
                 self.contact = opened.contact;
                 self.owner.clone_from(&opened.owner);

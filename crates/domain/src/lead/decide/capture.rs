@@ -85,19 +85,16 @@ pub(super) fn capture(draft: &mut Draft<'_>, id: LeadId, capture: &Capture) -> R
         draft.source(source)?;
     }
     let known = if draft.context.enforces() { keys.known_lead(draft) } else { None };
-    let lead = match known {
-        Some((known, state)) => {
-            not_before_capture(draft, state)?;
-            if state.erased {
-                return Err(Refusal::Erased);
-            }
-            attach(draft, known, capture, subject, &keys);
-            known
+    let lead = if let Some((known, state)) = known {
+        not_before_capture(draft, state)?;
+        if state.erased {
+            return Err(Refusal::Erased);
         }
-        None => {
-            open(draft, id, capture, subject, &keys)?;
-            id
-        }
+        attach(draft, known, capture, subject, &keys);
+        known
+    } else {
+        open(draft, id, capture, subject, &keys)?;
+        id
     };
     let (channel, campaign) = (said(capture.channel.as_ref()), said(capture.campaign.as_ref()));
     if channel.is_some() || campaign.is_some() {

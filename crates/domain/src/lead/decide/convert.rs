@@ -47,7 +47,7 @@ pub(super) fn convert(case: &mut Case<'_, '_>, command: &Convert) -> Result<(), 
     Ok(())
 }
 
-/// The account, and whether it is to be opened. History may use one by an identity that nothing has opened yet.
+/// The account, and whether it is to be opened.
 fn choose_account(
     case: &Case<'_, '_>,
     choice: &CreateOrUse<AccountId>,
@@ -55,7 +55,6 @@ fn choose_account(
     match *choice {
         CreateOrUse::Create => Ok((AccountId(case.draft.context.new_id(ACCOUNT)), true)),
         CreateOrUse::Use(id) if case.draft.account(id).is_some() => Ok((id, false)),
-        CreateOrUse::Use(id) if case.draft.opens_unknown_accounts() => Ok((id, true)),
         CreateOrUse::Use(_) => Err(Refusal::AccountUnknown),
     }
 }
