@@ -1,0 +1,410 @@
+//! Brings views forward, page by page, and rebuilds them from zero.
+
+use crate::event::{Page, ViewEvent};
+use crate::fold::{Folding, Histories, Poison};
+use crate::store::{self, Checkpoint, Commit, Generation, KeyChange, Outcome, ViewStore};
+use crate::{NAMES, folding};
+use async_trait::async_trait;
+use leadline_log::Position;
+use leadline_log::types::LogIdentity;
+use std::collections::HashMap;
+use std::sync::Arc;
+use thiserror::Error;
+use uuid::Uuid;
+
+/// A rebuild stores what it has folded when so many row versions wait.
+pub const REBUILD_WAITING_MAX: usize = 500_000;
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// What went wrong with projecting as a whole. A single view that cannot go on is a [`Status::Poisoned`].
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The store failed; nothing of the page is stored.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The log could not be read for a late fact.
+    #[error("could not read the history of a lead for a late fact")]
+    History(#[source] Source),
+    /// Positions are missing before the page: read again from the checkpoint.
+    #[error("the page begins after position {after}, the view `{view}` ends at {checkpoint}")]
+    Gap {
+        /// The view.
+        view: &'static str,
+        /// Where the view ends.
+        checkpoint: Position,
+        /// Where the page begins.
+        after: Position,
+    },
+    /// The view was built from another log, or from another past of this one.
+    #[error("the view `{view}` was built from another log or epoch; rebuild it")]
+    OtherLog {
+        /// The view.
+        view: &'static str,
+    },
+    /// A rebuild met an event that it cannot fold.
+    #[error(transparent)]
+    Poisoned(#[from] Poison),
+    /// There is no such view.
+    #[error("there is no view `{name}`; there are {}", NAMES.join(", "))]
+    UnknownView {
+        /// The name.
+        name: String,
+    },
+    /// Another projector wrote into the same generation.
+    #[error("another projector moves the view `{view}`")]
+    Contended {
+        /// The view.
+        view: &'static str,
+    },
+}
+
+/// Reads the past of one root from the log.
+#[async_trait]
+pub trait History: Send + Sync {
+    /// All events of `root` up to position `through`, by position.
+    ///
+    /// # Errors
+    /// The log could not be read.
+    async fn root_events(&self, root: Uuid, through: Position) -> Result<Vec<ViewEvent>, Source>;
+}
+
+/// How a view is doing.
+#[derive(Debug)]
+pub enum Status {
+    /// It follows the log.
+    Following,
+    /// It was folded by other code: it answers as before, and waits for a rebuild.
+    Outdated,
+    /// It met an event that it cannot fold, and stopped.
+    Poisoned(Poison),
+}
+
+struct Follower {
+    folding: Box<dyn Folding>,
+    checkpoint: Checkpoint,
+    status: Status,
+}
+
+/// Folds pages into several views, and commits them in one transaction a page.
+pub struct Projector {
+    store: Arc<dyn ViewStore>,
+    history: Arc<dyn History>,
+    followers: Vec<Follower>,
+}
+
+impl std::fmt::Debug for Projector {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_list().entries(self.status()).finish()
+    }
+}
+
+const fn start(log: LogIdentity, fingerprint: u32) -> Checkpoint {
+    Checkpoint { log, position: Position::START, fingerprint }
+}
+
+impl Projector {
+    /// A projector of `folds` that goes on from their checkpoints in `store`.
+    ///
+    /// # Errors
+    /// The store could not be read, or a view was built from another log or epoch.
+    pub async fn open(
+        store: Arc<dyn ViewStore>,
+        history: Arc<dyn History>,
+        log: LogIdentity,
+        folds: Vec<Box<dyn Folding>>,
+    ) -> Result<Self, Error> {
+        let mut followers = Vec::with_capacity(folds.len());
+        for folding in folds {
+            let (view, fingerprint) = (folding.name(), folding.fingerprint());
+            let stored = store.checkpoint(view, Generation::Live).await?;
+            let checkpoint = stored.unwrap_or_else(|| start(log, fingerprint));
+            if checkpoint.log != log {
+                return Err(Error::OtherLog { view });
+            }
+            let current = checkpoint.fingerprint == fingerprint;
+            let status = if current { Status::Following } else { Status::Outdated };
+            followers.push(Follower { folding, checkpoint, status });
+        }
+        Ok(Self { store, history, followers })
+    }
+
+    /// A projector of every view.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_all(
+        store: Arc<dyn ViewStore>,
+        history: Arc<dyn History>,
+        log: LogIdentity,
+    ) -> Result<Self, Error> {
+        let folds = NAMES.iter().filter_map(|name| folding(name)).collect();
+        Self::open(store, history, log, folds).await
+    }
+
+    /// The position after which the next page has to begin: the least checkpoint of the views that follow the
+    /// log. `None` where none does.
+    pub fn position(&self) -> Option<Position> {
+        let following = self.followers.iter().filter(|one| matches!(one.status, Status::Following));
+        following.map(|one| one.checkpoint.position).min()
+    }
+
+    /// How each view is doing: name, checkpoint, status.
+    pub fn status(&self) -> impl Iterator<Item = (&'static str, Position, &Status)> {
+        self.followers.iter().map(|one| (one.folding.name(), one.checkpoint.position, &one.status))
+    }
+
+    /// Folds a page into every view that follows the log. A view that is further already takes what is new to it.
+    /// A view that cannot fold the page stops with its status, and the others go on.
+    ///
+    /// # Errors
+    /// Nothing of the page is stored; the same page may be applied again.
+    pub async fn apply(&mut self, page: &Page) -> Result<(), Error> {
+        let mut commits = Vec::new();
+        let mut moved = Vec::new();
+        let mut histories = Histories::new();
+        for (index, one) in self.followers.iter_mut().enumerate() {
+            let (view, from) = (one.folding.name(), one.checkpoint);
+            if !matches!(one.status, Status::Following) || from.position >= page.through {
+                continue;
+            }
+            if from.position < page.after {
+                return Err(Error::Gap { view, checkpoint: from.position, after: page.after });
+            }
+            let ports = (&*self.store, &*self.history);
+            let fresh = page.events.partition_point(|event| event.position <= from.position);
+            let events = page.events.get(fresh..).unwrap_or_default();
+            let target = (Generation::Live, page.through);
+            match fold(&mut *one.folding, ports, target, events, &mut histories).await {
+                Ok(changes) => {
+                    let (generation, to) = target;
+                    commits.push(Commit { view, generation, from, to, changes });
+                    moved.push(index);
+                }
+                Err(Error::Poisoned(poison)) => {
+                    one.folding.forget();
+                    one.status = Status::Poisoned(poison);
+                }
+                Err(error) => {
+                    self.forget();
+                    return Err(error);
+                }
+            }
+        }
+        let outcomes = match self.store.commit(commits).await {
+            Ok(outcomes) => outcomes,
+            Err(error) => {
+                self.forget();
+                return Err(error.into());
+            }
+        };
+        for (index, outcome) in moved.into_iter().zip(outcomes) {
+            if let Some(one) = self.followers.get_mut(index) {
+                settle(one, &*self.store, outcome, page.through).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self) {
+        for one in &mut self.followers {
+            one.folding.forget();
+        }
+    }
+
+    /// Takes a view up again after its rebuild, its rollback, or the repair of what poisoned it.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    pub async fn retry(&mut self, view: &str) -> Result<(), Error> {
+        for one in self.followers.iter_mut().filter(|one| one.folding.name() == view) {
+            one.folding.forget();
+            let fingerprint = one.folding.fingerprint();
+            let stored = self.store.checkpoint(view, Generation::Live).await?;
+            one.checkpoint = stored.unwrap_or_else(|| start(one.checkpoint.log, fingerprint));
+            let current = one.checkpoint.fingerprint == fingerprint;
+            one.status = if current { Status::Following } else { Status::Outdated };
+        }
+        Ok(())
+    }
+}
+
+/// Moves on where the store has, and starts afresh from the store where another projector was quicker.
+async fn settle(
+    one: &mut Follower,
+    store: &dyn ViewStore,
+    outcome: Outcome,
+    through: Position,
+) -> Result<(), Error> {
+    match outcome {
+        Outcome::Moved => one.checkpoint.position = through,
+        Outcome::Stale => {
+            one.folding.forget();
+            if let Some(stored) = store.checkpoint(one.folding.name(), Generation::Live).await? {
+                one.checkpoint = stored;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn prepare(
+    folding: &mut dyn Folding,
+    (store, history): (&dyn ViewStore, &dyn History),
+    (generation, through): (Generation, Position),
+    events: &[ViewEvent],
+    histories: &mut Histories,
+) -> Result<(), Error> {
+    let view = folding.name();
+    let missing = folding.missing(events);
+    if !missing.is_empty() {
+        let states = store.states(view, generation, &missing).await?;
+        let position = events.first().map_or(Position::START, |event| event.position);
+        for (key, state) in missing.into_iter().zip(states) {
+            folding.load(key, state.as_deref()).map_err(|source| Poison {
+                view,
+                position,
+                attempt: "reading the state before it",
+                source,
+            })?;
+        }
+    }
+    for root in folding.late(events) {
+        if let std::collections::hash_map::Entry::Vacant(entry) = histories.entry(root) {
+            let events = history.root_events(root, through).await.map_err(Error::History)?;
+            entry.insert(Arc::new(events));
+        }
+    }
+    Ok(())
+}
+
+async fn fold(
+    folding: &mut dyn Folding,
+    ports: (&dyn ViewStore, &dyn History),
+    target: (Generation, Position),
+    events: &[ViewEvent],
+    histories: &mut Histories,
+) -> Result<Vec<KeyChange>, Error> {
+    prepare(folding, ports, target, events, histories).await?;
+    folding.apply(events, histories)?;
+    take(folding, target.1)
+}
+
+fn take(folding: &mut dyn Folding, position: Position) -> Result<Vec<KeyChange>, Error> {
+    let view = folding.name();
+    let poison = |source| Poison { view, position, attempt: "writing its state", source };
+    Ok(folding.take().map_err(poison)?)
+}
+
+/// One view, folded from zero beside the one that answers.
+pub struct Rebuild {
+    store: Arc<dyn ViewStore>,
+    history: Arc<dyn History>,
+    folding: Box<dyn Folding>,
+    stored: Checkpoint,
+    position: Position,
+}
+
+impl std::fmt::Debug for Rebuild {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("Rebuild").field(&self.folding.name()).field(&self.position).finish()
+    }
+}
+
+/// What a rebuild came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// The position that the new rows reflect.
+    pub position: Position,
+    /// Whether the rows before were the same, where they reflected the same position and came from the same code.
+    pub same: Option<bool>,
+}
+
+impl Rebuild {
+    /// Begins to rebuild `view`. It answers from its present rows until [`Self::finish`].
+    ///
+    /// # Errors
+    /// There is no such view, or the store could not be written.
+    pub async fn begin(
+        store: Arc<dyn ViewStore>,
+        history: Arc<dyn History>,
+        log: LogIdentity,
+        view: &str,
+    ) -> Result<Self, Error> {
+        let unknown = || Error::UnknownView { name: view.chars().take(64).collect() };
+        let folding = folding(view).ok_or_else(unknown)?;
+        store.begin_rebuild(view).await?;
+        let stored = start(log, folding.fingerprint());
+        Ok(Self { store, history, folding, stored, position: Position::START })
+    }
+
+    /// The position after which the next page has to begin.
+    pub const fn position(&self) -> Position {
+        self.position
+    }
+
+    /// Folds a page.
+    ///
+    /// # Errors
+    /// The rebuild cannot go on; the view answers as before.
+    pub async fn apply(&mut self, page: &Page) -> Result<(), Error> {
+        let view = self.folding.name();
+        if page.after != self.position {
+            return Err(Error::Gap { view, checkpoint: self.position, after: page.after });
+        }
+        let ports = (&*self.store, &*self.history);
+        let mut histories = Histories::new();
+        let target = (Generation::Next, page.through);
+        prepare(&mut *self.folding, ports, target, &page.events, &mut histories).await?;
+        self.folding.apply(&page.events, &histories)?;
+        self.position = page.through;
+        if self.folding.waiting() > REBUILD_WAITING_MAX {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), Error> {
+        let (view, generation) = (self.folding.name(), Generation::Next);
+        let changes = take(&mut *self.folding, self.position)?;
+        let (from, to) = (self.stored, self.position);
+        let commit = Commit { view, generation, from, to, changes };
+        if self.store.commit(vec![commit]).await?.as_slice() != [Outcome::Moved] {
+            return Err(Error::Contended { view });
+        }
+        self.stored.position = to;
+        Ok(())
+    }
+
+    /// Stores what is folded, compares it with the rows before, and lets it answer from now on.
+    ///
+    /// # Errors
+    /// The rebuild could not be stored; the view answers as before.
+    pub async fn finish(mut self) -> Result<Rebuilt, Error> {
+        self.flush().await?;
+        let view = self.folding.name();
+        let live = self.store.checkpoint(view, Generation::Live).await?;
+        let comparable = live == Some(self.stored);
+        let same = if comparable {
+            let live = self.store.checksum(view, Generation::Live).await?;
+            Some(live == self.store.checksum(view, Generation::Next).await?)
+        } else {
+            None
+        };
+        self.store.promote(view).await?;
+        Ok(Rebuilt { position: self.position, same })
+    }
+}
+
+/// A set of folds by name, for a projector of some views.
+///
+/// # Errors
+/// One of the names is no view.
+pub fn folds(names: &[&str]) -> Result<Vec<Box<dyn Folding>>, Error> {
+    let mut seen = HashMap::new();
+    for name in names {
+        let unknown = || Error::UnknownView { name: name.chars().take(64).collect() };
+        seen.insert(*name, folding(name).ok_or_else(unknown)?);
+    }
+    Ok(seen.into_values().collect())
+}

@@ -1,0 +1,278 @@
+//! The port to the database that keeps views.
+
+use async_trait::async_trait;
+use leadline_domain::Timestamp;
+use leadline_log::Position;
+use leadline_log::types::LogIdentity;
+use std::sync::Arc;
+use thiserror::Error;
+use uuid::Uuid;
+
+/// The end of a row version that is still valid, in both histories.
+pub const OPEN: i64 = i64::MAX;
+
+/// The serialised form of a row: compact JSON.
+pub type RowBytes = Arc<[u8]>;
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// What went wrong with the store of views.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The database could not be reached or gave up. May be tried again.
+    #[error("could not {attempt} in the store of views")]
+    Unavailable {
+        /// What was attempted.
+        attempt: &'static str,
+        /// Why not.
+        #[source]
+        source: Source,
+    },
+    /// The view has never been built.
+    #[error("the view `{view}` has not been built yet")]
+    Unbuilt {
+        /// Its name.
+        view: String,
+    },
+    /// There is no former generation to go back to.
+    #[error("the view `{view}` has no former generation to go back to")]
+    NoFormer {
+        /// Its name.
+        view: String,
+    },
+}
+
+/// How far a view has been folded, from which log, and by which code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The log.
+    pub log: LogIdentity,
+    /// The last position that its rows reflect.
+    pub position: Position,
+    /// The fold's fingerprint.
+    pub fingerprint: u32,
+}
+
+/// Which of a view's sets of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Generation {
+    /// The one that answers.
+    Live,
+    /// The one that is being rebuilt beside it.
+    Next,
+}
+
+/// A row version of either history: valid from `from` up to, not including, `to`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Which row of the key.
+    pub ordinal: i64,
+    /// Position or milliseconds of UTC.
+    pub from: i64,
+    /// Position or milliseconds of UTC; [`OPEN`] while it is valid.
+    pub to: i64,
+    /// The row.
+    pub row: RowBytes,
+}
+
+/// A stored row version that ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Close {
+    /// Which row of the key.
+    pub ordinal: i64,
+    /// From when it was valid.
+    pub from: i64,
+    /// When it ends; `from` itself where it is to be deleted.
+    pub to: i64,
+}
+
+/// What becomes of one history of one key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Steps {
+    /// Everything stored of this key goes first.
+    pub replace: bool,
+    /// Stored row versions that end.
+    pub closes: Vec<Close>,
+    /// New row versions.
+    pub inserts: Vec<Version>,
+}
+
+/// What becomes of one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyChange {
+    /// The key.
+    pub key: Uuid,
+    /// Its new state, for the fold to go on from; `None` for a view that keeps none.
+    pub state: Option<Vec<u8>>,
+    /// What happened, as known now.
+    pub by_time: Steps,
+    /// What was known.
+    pub by_position: Steps,
+}
+
+/// A view's changes and its new checkpoint: all of it is stored, or none.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// The view.
+    pub view: &'static str,
+    /// Which set of rows.
+    pub generation: Generation,
+    /// The checkpoint that the changes build on: nothing is stored unless it is still the view's.
+    pub from: Checkpoint,
+    /// The position that the rows reflect afterwards.
+    pub to: Position,
+    /// The changes, by key.
+    pub changes: Vec<KeyChange>,
+}
+
+/// What became of a [`Commit`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Stored.
+    Moved,
+    /// Another projector has moved the checkpoint. Nothing was stored.
+    Stale,
+}
+
+/// In which history a time is meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Axis {
+    /// What was known.
+    Known,
+    /// What happened, as known now.
+    #[default]
+    True,
+}
+
+impl Axis {
+    /// The axis's name in requests and documents.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Known => "known",
+            Self::True => "true",
+        }
+    }
+
+    /// The axis of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Known, Self::True].into_iter().find(|axis| axis.name() == name)
+    }
+}
+
+/// As of when rows are wanted. A time on the axis `known` is a position: the last one recorded by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AsOf {
+    /// At the view's checkpoint.
+    Now,
+    /// At an instant of business time, as known now.
+    Time(Timestamp),
+    /// When the log ended with this position.
+    Position(Position),
+}
+
+/// Which rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Select {
+    /// Of every key.
+    All,
+    /// Of one key.
+    Key(Uuid),
+}
+
+/// Rows that were valid at an as-of point, from one snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rows {
+    /// The view's checkpoint in the snapshot.
+    pub position: Position,
+    /// Key, ordinal and row, by key and ordinal.
+    pub rows: Vec<(Uuid, i64, Vec<u8>)>,
+}
+
+/// A digest of all row versions of both histories and the position that they reflect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checksum {
+    /// BLAKE3 of the row versions by key, ordinal and start, first by time, then by position.
+    pub digest: [u8; 32],
+    /// The position that they reflect.
+    pub position: Position,
+    /// How many row versions there are in both histories.
+    pub versions: u64,
+}
+
+/// Feeds one row version to a checksum. Every store does it alike, so that checksums compare across stores.
+pub fn digest_version(hasher: &mut blake3::Hasher, key: Uuid, version: (i64, i64, i64, &[u8])) {
+    let (ordinal, from, to, row) = version;
+    hasher.update(key.as_bytes());
+    for number in [ordinal, from, to, i64::try_from(row.len()).unwrap_or(i64::MAX)] {
+        hasher.update(&number.to_be_bytes());
+    }
+    hasher.update(row);
+}
+
+/// Keeps the rows, states and checkpoints of views.
+#[async_trait]
+pub trait ViewStore: Send + Sync + std::fmt::Debug {
+    /// The checkpoint of this view; `None` before the first commit of this generation.
+    ///
+    /// # Errors
+    /// The database could not be read.
+    async fn checkpoint(
+        &self,
+        view: &str,
+        generation: Generation,
+    ) -> Result<Option<Checkpoint>, Error>;
+
+    /// The state of each of `keys`; `None` for a key that has none.
+    ///
+    /// # Errors
+    /// The database could not be read.
+    async fn states(
+        &self,
+        view: &str,
+        generation: Generation,
+        keys: &[Uuid],
+    ) -> Result<Vec<Option<Vec<u8>>>, Error>;
+
+    /// Stores the commits in one transaction. Each is guarded by its own checkpoint; one that is stale does not
+    /// keep the others back. A view that has no checkpoint begins with one at position 0.
+    ///
+    /// # Errors
+    /// Nothing of any commit was stored.
+    async fn commit(&self, commits: Vec<Commit>) -> Result<Vec<Outcome>, Error>;
+
+    /// The rows of a view that were valid at `as_of`.
+    ///
+    /// # Errors
+    /// The database could not be read, or the view was never built.
+    async fn rows(&self, view: &str, as_of: AsOf, select: Select) -> Result<Rows, Error>;
+
+    /// Digests a generation of a view.
+    ///
+    /// # Errors
+    /// The database could not be read, or the view was never built.
+    async fn checksum(&self, view: &str, generation: Generation) -> Result<Checksum, Error>;
+
+    /// Begins an empty generation beside the live one; an unfinished one goes first.
+    ///
+    /// # Errors
+    /// The database could not be written.
+    async fn begin_rebuild(&self, view: &str) -> Result<(), Error>;
+
+    /// Makes the rebuilt generation the live one, in one step, and keeps the one before it for [`Self::roll_back`].
+    ///
+    /// # Errors
+    /// The database could not be written, or nothing has been rebuilt.
+    async fn promote(&self, view: &str) -> Result<(), Error>;
+
+    /// Makes the generation before the live one the live one again.
+    ///
+    /// # Errors
+    /// The database could not be written, or there is none.
+    async fn roll_back(&self, view: &str) -> Result<(), Error>;
+
+    /// Forgets a view, all generations of it.
+    ///
+    /// # Errors
+    /// The database could not be written.
+    async fn drop_view(&self, view: &str) -> Result<(), Error>;
+}
