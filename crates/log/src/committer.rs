@@ -76,6 +76,22 @@ pub struct Draft<M: Model> {
     pub states: Vec<(StreamKey, Arc<M::State>)>,
 }
 
+impl<M: Model> std::fmt::Debug for Step<M> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Wait => "Wait",
+            Self::Append(_) => "Append(..)",
+            Self::Done => "Done",
+        })
+    }
+}
+
+impl<M: Model> std::fmt::Debug for Draft<M> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Draft").field("append", &self.append).finish_non_exhaustive()
+    }
+}
+
 /// What became of a job.
 #[derive(Clone, Debug)]
 pub enum Outcome {

@@ -28,7 +28,8 @@ impl<K: Copy + Eq + Hash, V> Cache<K, V> {
         Some(&slot.value)
     }
 
-    pub(super) fn contains(&self, key: &K) -> bool {
+    #[cfg(test)]
+    fn contains(&self, key: &K) -> bool {
         self.index.contains_key(key)
     }
 

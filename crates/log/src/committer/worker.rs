@@ -10,7 +10,6 @@ use super::{
 use crate::backend::{Error, LogBackend};
 use crate::types::{Append, ClaimChange, ClaimKey, Position, StreamKey, Verdict};
 use std::collections::{HashSet, VecDeque};
-use std::future::Future;
 use std::sync::Arc;
 use std::task::Poll;
 use tokio::sync::{mpsc, watch};
