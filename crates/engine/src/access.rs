@@ -1,0 +1,207 @@
+//! API keys: who may call, read from the log and checked without it.
+
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::role::Role;
+use crate::submission::{Body, Caller, Idempotency, Submission, Target};
+use leadline_domain::actor::{Actor, ActorKind};
+use leadline_domain::config;
+use leadline_domain::decision::Mode;
+use leadline_events::PersonalFields;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{PoisonError, RwLock};
+use subtle::ConstantTimeEq;
+
+/// Longest label of a key, in bytes.
+pub const LABEL_BYTES_MAX: usize = 100;
+
+#[derive(Clone, Debug)]
+struct KeyRecord {
+    label: String,
+    role: Role,
+    digest: String,
+    revoked: bool,
+}
+
+/// The keys that the log knows, by public id.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    known: RwLock<BTreeMap<String, KeyRecord>>,
+}
+
+/// A new API key. The secret is shown this once and stored nowhere.
+#[derive(Clone)]
+pub struct NewKey {
+    /// Public id.
+    pub id: String,
+    /// What to send after `Bearer`: the id, a dot and the secret.
+    pub bearer: String,
+}
+
+impl std::fmt::Debug for NewKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("NewKey").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Keys {
+    fn fold(&self, event: &config::Event) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            config::Event::KeyCreated { key, label, role, digest } => {
+                if let Some(role) = Role::named(role) {
+                    let record = KeyRecord {
+                        label: label.clone(),
+                        role,
+                        digest: digest.clone(),
+                        revoked: false,
+                    };
+                    known.insert(key.clone(), record);
+                }
+            }
+            config::Event::KeyRevoked { key } => {
+                if let Some(record) = known.get_mut(key) {
+                    record.revoked = true;
+                }
+            }
+            config::Event::PolicyPublished { .. }
+            | config::Event::PolicyActivated { .. }
+            | config::Event::NameRegistered { .. } => {}
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _written = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn digest(secret: &str) -> String {
+    blake3::hash(secret.as_bytes()).to_hex().to_string()
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| Error::failed("random number generator", error))?;
+    Ok(bytes)
+}
+
+impl Engine {
+    /// Reads all keys from the log.
+    pub(crate) async fn load_keys(&self) -> Result<(), Error> {
+        for (_, event) in self.config_events().await? {
+            self.keys.fold(&event);
+        }
+        Ok(())
+    }
+
+    /// Who calls with this bearer token; `None` where the token is unknown, wrong or revoked.
+    pub fn authenticate(&self, bearer: &str) -> Option<Caller> {
+        let (id, secret) = bearer.split_once('.')?;
+        let known = self.keys.known.read().unwrap_or_else(PoisonError::into_inner);
+        let record = known.get(id).filter(|record| !record.revoked)?;
+        let matches: bool = record.digest.as_bytes().ct_eq(digest(secret).as_bytes()).into();
+        matches.then(|| {
+            let kind = match record.role {
+                Role::Integration => ActorKind::Service,
+                Role::Admin | Role::Marketing | Role::Sales | Role::Auditor => ActorKind::Person,
+            };
+            let actor = Actor { kind, id: record.label.clone(), on_behalf_of: None };
+            Caller { actor, role: record.role }
+        })
+    }
+
+    /// Creates an API key.
+    ///
+    /// # Errors
+    /// The caller may not, the label is not acceptable, or the log failed.
+    pub async fn create_key(
+        &self,
+        caller: &Caller,
+        label: &str,
+        role: Role,
+    ) -> Result<NewKey, Error> {
+        if label.trim().is_empty() || label.len() > LABEL_BYTES_MAX {
+            return Err(Error::Invalid {
+                code: "label_invalid",
+                detail: format!(
+                    "a key needs a label of 1 to {LABEL_BYTES_MAX} bytes: the name its commands carry"
+                ),
+            });
+        }
+        let id = format!("lk{}", hex(&random::<6>()?));
+        let secret = hex(&random::<32>()?);
+        let event = config::Event::KeyCreated {
+            key: id.clone(),
+            label: label.to_owned(),
+            role: role.name().to_owned(),
+            digest: digest(&secret),
+        };
+        let config::Event::KeyCreated { key, label, role, digest } = event.clone() else {
+            return Err(Error::NotFound { what: "the key".to_owned() });
+        };
+        self.configure(caller, config::Command::CreateKey { key, label, role, digest }).await?;
+        self.keys.fold(&event);
+        Ok(NewKey { bearer: format!("{id}.{secret}"), id })
+    }
+
+    /// Revokes an API key: its next call is answered with 401.
+    ///
+    /// # Errors
+    /// The caller may not, the key is unknown, or the log failed.
+    pub async fn revoke_key(&self, caller: &Caller, key: &str) -> Result<(), Error> {
+        self.configure(caller, config::Command::RevokeKey { key: key.to_owned() }).await?;
+        self.keys.fold(&config::Event::KeyRevoked { key: key.to_owned() });
+        Ok(())
+    }
+
+    /// The keys: id, label, role, and whether they are revoked. No secrets.
+    ///
+    /// # Errors
+    /// The caller may not see them.
+    pub fn list_keys(&self, caller: &Caller) -> Result<Value, Error> {
+        if caller.role != Role::Admin {
+            return Err(Error::Forbidden {
+                role: caller.role.name(),
+                what: "list keys".to_owned(),
+            });
+        }
+        let known = self.keys.known.read().unwrap_or_else(PoisonError::into_inner);
+        let rows = known.iter().map(|(id, record)| {
+            json!({"id": id, "label": record.label, "role": record.role.name(), "revoked": record.revoked})
+        });
+        Ok(json!({"keys": rows.collect::<Vec<_>>()}))
+    }
+
+    /// Sends a command to the configuration.
+    pub(crate) async fn configure(
+        &self,
+        caller: &Caller,
+        command: config::Command,
+    ) -> Result<(), Error> {
+        let payload = serde_json::value::to_raw_value(&json!({}))
+            .map_err(|error| Error::failed("codec", error))?;
+        self.execute(Submission {
+            idempotency: Idempotency::None,
+            caller: caller.clone(),
+            target: Target::New,
+            body: Body::Config(command),
+            personal: PersonalFields::default(),
+            note: None,
+            account_key: None,
+            payload,
+            occurred_at: None,
+            now: None,
+            if_version: None,
+            mode: Mode::Live,
+            trace_id: None,
+        })
+        .await
+        .map(drop)
+    }
+}

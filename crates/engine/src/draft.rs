@@ -1,0 +1,377 @@
+//! The append that a decision becomes: conditions, events with their envelopes, and the reply to come.
+
+use crate::error::Refused;
+use crate::job::NotLoaded;
+use crate::model::Rules;
+use crate::prepare::Prepared;
+use crate::submission::{Happened, Reply};
+use bytes::Bytes;
+use leadline_domain::actor::{Actor, ActorKind};
+use leadline_domain::decision::{Class, Explanation, Mode};
+use leadline_domain::decision::{Event, Proposed};
+use leadline_domain::id::{SubjectId, derive};
+use leadline_domain::opportunity::Origin;
+use leadline_domain::policy::PolicyRef;
+use leadline_domain::sealed::Field;
+use leadline_domain::{Context, Decider, Leadline, Refusal, State, StreamId, lead};
+use leadline_events::record::Attempt;
+use leadline_events::{Encoded, Meta, Record, Trigger, encode, stream_key};
+use leadline_log::committer::Desk;
+use leadline_log::types::ClaimHolder;
+use leadline_log::{Append, ClaimChange, ClaimKey, NewEvent, Position, StreamKey};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The counter of the first event's identity.
+const EVENT_COUNTER: u16 = 0x8000;
+
+type States = Vec<(StreamKey, Arc<State>)>;
+
+/// An append in the making.
+pub(crate) struct Drafting<'a> {
+    prepared: &'a Prepared,
+    context: &'a Context,
+    target: Option<StreamId>,
+    states: BTreeMap<StreamId, Arc<State>>,
+    /// The version of every stream read or written, before the append.
+    versions: BTreeMap<StreamId, u64>,
+    events: Vec<Proposed>,
+    claims: Vec<ClaimChange>,
+    /// The version that the caller believed, and the actual one.
+    pub(crate) stale: Option<(u64, u64)>,
+}
+
+/// What the reply will say, once positions are known.
+#[derive(Debug)]
+pub(crate) struct Drawn {
+    target: StreamId,
+    version: u64,
+    events: Vec<(StreamId, u64, Cow<'static, str>)>,
+    refused: Option<Box<Refused>>,
+    next_due: Option<leadline_domain::Timestamp>,
+}
+
+impl<'a> Drafting<'a> {
+    pub(crate) fn new(prepared: &'a Prepared, context: &'a Context) -> Self {
+        Self {
+            prepared,
+            context,
+            target: None,
+            states: BTreeMap::new(),
+            versions: BTreeMap::new(),
+            events: Vec::new(),
+            claims: Vec::new(),
+            stale: None,
+        }
+    }
+
+    pub(crate) fn address(&mut self, target: StreamId) {
+        self.target = Some(target);
+    }
+
+    pub(crate) const fn states(&self) -> &BTreeMap<StreamId, Arc<State>> {
+        &self.states
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    pub(crate) fn holds(&self, stream: StreamId) -> bool {
+        self.versions.contains_key(&stream)
+    }
+
+    /// The version of a stream that was read, before the append.
+    pub(crate) fn version(&self, stream: StreamId) -> u64 {
+        self.versions.get(&stream).copied().unwrap_or(0)
+    }
+
+    /// Reads a stream, which from here on is a condition of the append.
+    pub(crate) fn read(
+        &mut self,
+        desk: &mut Desk<'_, Rules>,
+        stream: StreamId,
+    ) -> Result<(), NotLoaded> {
+        if !self.holds(stream) {
+            let (version, state) = desk.stream(&stream_key(&stream)).ok_or(NotLoaded)?;
+            self.versions.insert(stream, version);
+            self.states.insert(stream, state);
+        }
+        Ok(())
+    }
+
+    /// Takes a stream whose id this command minted to be empty; the append proves it.
+    pub(crate) fn fresh(&mut self, desk: &mut Desk<'_, Rules>, stream: StreamId) {
+        if !self.holds(stream) {
+            desk.fresh(&stream_key(&stream));
+            self.versions.insert(stream, 0);
+            self.states.insert(stream, Arc::new(Leadline::initial(&stream)));
+        }
+    }
+
+    /// Adds an event, and folds it into what the next decision sees.
+    pub(crate) fn push(&mut self, step: Proposed) {
+        let state = self
+            .states
+            .entry(step.stream)
+            .or_insert_with(|| Arc::new(Leadline::initial(&step.stream)));
+        Leadline::evolve(Arc::make_mut(state), &step.event, step.effective_at);
+        self.events.push(step);
+    }
+
+    pub(crate) fn take(&mut self, key: ClaimKey, holder: StreamId, subject: Option<SubjectId>) {
+        let holder =
+            ClaimHolder { holder: stream_key(&holder), subject: subject.map(|subject| subject.0) };
+        self.claims.push(ClaimChange::Take(key, holder));
+    }
+
+    pub(crate) fn release(&mut self, subject: SubjectId) {
+        self.claims.push(ClaimChange::ReleaseSubject(subject.0));
+    }
+
+    /// The append. Where nothing happens, or the command is refused, an `attempt` event on a stream of its own
+    /// carries the conditions, so that a stale cache can never refuse wrongly.
+    pub(crate) fn finish(mut self, refusal: Option<&Refusal>) -> (Append, States, Drawn) {
+        let target = self.target.unwrap_or(StreamId::Attempt(self.prepared.command));
+        let refused = self.refused(refusal, target);
+        let mut written: Vec<NewEvent> = Vec::with_capacity(self.events.len() + 1);
+        let mut happened = Vec::with_capacity(self.events.len() + 1);
+        let mut heights = self.versions.clone();
+        for (index, step) in std::mem::take(&mut self.events).into_iter().enumerate() {
+            let encoded = encode(&step.event);
+            let version = next(&mut heights, step.stream);
+            happened.push((step.stream, version, Cow::Borrowed(encoded.event_type)));
+            written.push(NewEvent {
+                stream: stream_key(&step.stream),
+                event_type: Cow::Borrowed(encoded.event_type),
+                schema_version: encoded.schema_version,
+                event_id: self.event_id(index),
+                root: self.root(step.stream),
+                effective_at: step.effective_at.millis(),
+                meta: self.meta(&step, index == 0),
+                data: encoded.data,
+            });
+        }
+        if refused.is_some() || written.is_empty() {
+            let stream = StreamId::Attempt(self.prepared.command);
+            let encoded = self.attempt(target, refused.as_deref());
+            self.versions.insert(stream, 0);
+            happened.push((stream, 1, Cow::Borrowed(encoded.event_type)));
+            written.push(NewEvent {
+                stream: stream_key(&stream),
+                event_type: Cow::Borrowed(encoded.event_type),
+                schema_version: encoded.schema_version,
+                event_id: self.event_id(written.len()),
+                root: self.root(target),
+                effective_at: self.context.occurred_at.millis(),
+                meta: self.attempt_meta(written.is_empty()),
+                data: encoded.data,
+            });
+        }
+        let states = written_states(&self.states, &self.versions, &heights);
+        let drawn = Drawn {
+            target,
+            version: heights.get(&target).copied().unwrap_or(0),
+            next_due: next_due(self.states.get(&target), self.prepared.mode),
+            events: happened,
+            refused,
+        };
+        let append = Append {
+            command_id: *self.prepared.command.0.as_bytes(),
+            payload_hash: self.prepared.payload_hash,
+            expect: self
+                .versions
+                .iter()
+                .map(|(stream, version)| (stream_key(stream), *version))
+                .collect(),
+            claims: self.claims,
+            events: written,
+            group: None,
+        };
+        (append, states, drawn)
+    }
+
+    fn event_id(&self, index: usize) -> Uuid {
+        let index = u16::try_from(index).unwrap_or(u16::MAX);
+        derive(self.prepared.command, self.prepared.now, EVENT_COUNTER.wrapping_add(index))
+    }
+
+    /// The immutable id of the lineage that a stream belongs to.
+    fn root(&self, stream: StreamId) -> Uuid {
+        match (stream, self.states.get(&stream).map(|state| &**state)) {
+            (_, Some(State::Opportunity(opportunity))) => match opportunity.origin {
+                Some(Origin::Lead(lead)) => lead.0,
+                Some(Origin::Direct) | None => stream.key(),
+            },
+            (_, Some(State::Account(account))) => {
+                account.origin.map_or(stream.key(), |lead| lead.0)
+            }
+            (_, Some(State::Contact(contact))) => {
+                contact.origin.map_or(stream.key(), |lead| lead.0)
+            }
+            (StreamId::Subject(_), _) => self.target.map_or(stream.key(), |target| target.key()),
+            _ => stream.key(),
+        }
+    }
+
+    fn refused(&self, refusal: Option<&Refusal>, target: StreamId) -> Option<Box<Refused>> {
+        let current_version = Some(self.version(target));
+        if let Some((expected, current)) = self.stale {
+            return Some(Box::new(Refused {
+                code: crate::error::STALE_VERSION.to_owned(),
+                category: leadline_domain::refusal::Category::Conflict,
+                detail: format!(
+                    "the target is at version {current}, not {expected}; read it again and decide afresh"
+                ),
+                allowed: Vec::new(),
+                missing: Vec::new(),
+                current_version,
+                retryable: false,
+                position: None,
+            }));
+        }
+        refusal.map(|refusal| {
+            Box::new(Refused {
+                code: refusal.code().to_owned(),
+                category: refusal.category(),
+                detail: refusal.detail(),
+                allowed: refusal.allowed(),
+                missing: refusal.missing().into_iter().map(str::to_owned).collect(),
+                current_version,
+                retryable: refusal.retryable(),
+                position: None,
+            })
+        })
+    }
+
+    fn attempt(&self, target: StreamId, refused: Option<&Refused>) -> Encoded {
+        let command = self.prepared.body.name().to_owned();
+        match refused {
+            None => Record::NoChange { command, target }.encode(),
+            Some(refused) => Record::Refused(Attempt {
+                command,
+                target,
+                code: refused.code.clone(),
+                category: refused.category,
+                detail: refused.detail.clone(),
+                allowed: refused.allowed.clone(),
+                missing: refused.missing.iter().filter_map(|name| Field::named(name)).collect(),
+            })
+            .encode(),
+        }
+    }
+
+    fn attempt_meta(&self, first: bool) -> Bytes {
+        let explanation = Explanation { rule: "attempt", inputs: Vec::new() };
+        self.envelope(&self.context.actor, Class::Fact, &[], &explanation, first)
+    }
+
+    fn meta(&self, step: &Proposed, first: bool) -> Bytes {
+        // What falls due by itself is leadline's doing, whoever happened to come by.
+        let timed = matches!(
+            &step.event,
+            Event::Lead(lead::Event::ReminderDue { .. } | lead::Event::Breached { .. })
+        );
+        let system = Actor { kind: ActorKind::System, id: "timer".to_owned(), on_behalf_of: None };
+        let actor = if timed { &system } else { &self.context.actor };
+        self.envelope(actor, step.event.class(), &step.policies, &step.explanation, first)
+    }
+
+    fn envelope(
+        &self,
+        actor: &Actor,
+        class: Class,
+        policies: &[PolicyRef],
+        explanation: &Explanation,
+        first: bool,
+    ) -> Bytes {
+        let prepared = self.prepared;
+        let command = prepared.body.name();
+        Meta {
+            class,
+            actor,
+            command_id: prepared.command,
+            command,
+            correlation: prepared.command.0,
+            causation: None,
+            trace_id: prepared.trace_id.as_deref(),
+            policies,
+            explanation,
+            subject: prepared.sealed.as_ref().map(|sealed| sealed.subject),
+            trigger: first.then(|| Trigger {
+                command,
+                payload: &prepared.payload,
+                actor: self.context.actor.kind,
+                mode: prepared.mode,
+                now: prepared.now,
+                occurred_at: prepared.occurred_at,
+                config_version: self.version(StreamId::Config),
+            }),
+        }
+        .encode()
+    }
+}
+
+fn next(heights: &mut BTreeMap<StreamId, u64>, stream: StreamId) -> u64 {
+    let height = heights.entry(stream).or_insert(0);
+    *height = height.saturating_add(1);
+    *height
+}
+
+fn written_states(
+    states: &BTreeMap<StreamId, Arc<State>>,
+    before: &BTreeMap<StreamId, u64>,
+    after: &BTreeMap<StreamId, u64>,
+) -> States {
+    states
+        .iter()
+        .filter(|(stream, _)| before.get(stream) != after.get(stream))
+        .map(|(stream, state)| (stream_key(stream), Arc::clone(state)))
+        .collect()
+}
+
+/// When the target's next step falls due. Nobody is reminded of the past: there, only the breach counts.
+fn next_due(state: Option<&Arc<State>>, mode: Mode) -> Option<leadline_domain::Timestamp> {
+    match (state.map(|state| &**state), mode) {
+        (Some(State::Lead(lead)), Mode::Live) => lead.next_due(),
+        (Some(State::Lead(lead)), Mode::Migration { .. }) => lead.breach_due(),
+        _ => None,
+    }
+}
+
+impl Drawn {
+    /// The reply, now that the first event's position is known.
+    pub(crate) fn reply(self, first: Position) -> Result<Reply, Box<Refused>> {
+        let mut position = first;
+        let mut events = Vec::with_capacity(self.events.len());
+        let mut last = first;
+        for (stream, version, event_type) in self.events {
+            last = position;
+            position = position.next();
+            if !matches!(stream, StreamId::Attempt(_)) {
+                events.push(Happened {
+                    position: last,
+                    stream,
+                    version,
+                    event_type: event_type.into_owned(),
+                });
+            }
+        }
+        match self.refused {
+            Some(mut refused) => {
+                refused.position = Some(last);
+                Err(refused)
+            }
+            None => Ok(Reply {
+                position: last,
+                target: self.target,
+                version: self.version,
+                events,
+                repeated: false,
+                next_due: self.next_due,
+            }),
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! The engine: what every edge calls.
+
+use crate::error::{Error, Refused, STALE_VERSION};
+use crate::job::{Answer, CommandJob};
+use crate::model::Rules;
+use crate::prepare::{Address, Prepared};
+use crate::subjects::Subjects;
+use crate::submission::{Body, Happened, Reply, Submission};
+use leadline_domain::id::SubjectId;
+use leadline_domain::{StreamId, Timestamp, lead};
+use leadline_events::{Decoded, Record, decode, stream_key, stream_of};
+use leadline_log::backend::LogBackend;
+use leadline_log::clock::{Clock, IdGen};
+use leadline_log::committer::{Committer, Handle, Options};
+use leadline_log::types::{CommandRecord, Direction, Read, Scope};
+use leadline_log::vault::{Key, Vault};
+use leadline_log::{Position, Recorded};
+use std::sync::Arc;
+use tokio::sync::{oneshot, watch};
+
+/// What an engine is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The event log.
+    pub log: Arc<dyn LogBackend>,
+    /// The subjects' keys.
+    pub vault: Arc<dyn Vault>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The source of identities.
+    pub ids: Arc<dyn IdGen>,
+    /// How commands are grouped into commits.
+    pub commits: Options,
+}
+
+/// Runs commands against the log: authorise, seal, settle, decide, append.
+#[derive(Debug)]
+pub struct Engine {
+    pub(crate) log: Arc<dyn LogBackend>,
+    pub(crate) vault: Arc<dyn Vault>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdGen>,
+    pub(crate) committer: Handle<Rules>,
+    pub(crate) subjects: Subjects,
+    pub(crate) keys: crate::access::Keys,
+    hash_key: Key,
+    due: tokio::sync::mpsc::Sender<(Timestamp, leadline_domain::id::LeadId)>,
+}
+
+/// Most deadlines that wait to be noted by the timer; one that finds no room is found again by the next start.
+const DEADLINES_QUEUED_MAX: usize = 65_536;
+
+/// Deadlines of running clocks, for the timer.
+pub type Deadlines = tokio::sync::mpsc::Receiver<(Timestamp, leadline_domain::id::LeadId)>;
+
+impl Engine {
+    /// Starts an engine on a log. Writes the shipped policies where the log is new, and reads who may call.
+    ///
+    /// # Errors
+    /// The log cannot be read or written.
+    pub async fn start(parts: Parts) -> Result<(Arc<Self>, Deadlines), Error> {
+        let committer = Committer::start(Arc::clone(&parts.log), Rules, parts.commits)
+            .await
+            .map_err(|error| Error::failed("event log", error))?;
+        let hash_key = parts.vault.hash_key();
+        let (due, deadlines) = tokio::sync::mpsc::channel(DEADLINES_QUEUED_MAX);
+        let engine = Arc::new(Self {
+            log: parts.log,
+            vault: parts.vault,
+            clock: parts.clock,
+            ids: parts.ids,
+            committer,
+            subjects: Subjects::default(),
+            keys: crate::access::Keys::default(),
+            hash_key,
+            due,
+        });
+        engine.ship_policies().await?;
+        engine.load_keys().await?;
+        Ok((engine, deadlines))
+    }
+
+    /// The present, by the engine's clock.
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.clock.now_millis())
+    }
+
+    /// The key of all keyed hashes of this log.
+    pub(crate) const fn hash_key(&self) -> &Key {
+        &self.hash_key
+    }
+
+    /// The committed head, as it moves.
+    pub fn head(&self) -> watch::Receiver<Position> {
+        self.committer.head()
+    }
+
+    /// Commands that wait to be decided.
+    pub fn waiting(&self) -> usize {
+        self.committer.waiting()
+    }
+
+    /// Runs one command. When this returns a reply, the events are durable.
+    ///
+    /// # Errors
+    /// The command is refused, not allowed, not well formed, or the machine failed.
+    pub async fn execute(&self, submission: Submission) -> Result<Reply, Error> {
+        let name = submission.body.name();
+        let prepared = self.prepare(submission).await?;
+        let (hash, erases) = (prepared.payload_hash, matches!(prepared.body, Body::EraseSubject));
+        let (reply_to, answer) = oneshot::channel();
+        self.committer
+            .submit(Box::new(CommandJob::new(prepared, reply_to)))
+            .map_err(|error| Error::of_log(Arc::new(error)))?;
+        let result = self.answer(answer, hash).await;
+        self.count(name, &result);
+        if erases && let Ok(reply) = &result {
+            self.destroy_keys(reply).await?;
+        }
+        self.note_deadline(&result);
+        result
+    }
+
+    /// Runs commands whose events are to lie in the log in the given order. One result each, in order.
+    pub async fn execute_in_order(
+        &self,
+        submissions: Vec<Submission>,
+    ) -> Vec<Result<Reply, Error>> {
+        let mut waiting = Vec::with_capacity(submissions.len());
+        for submission in submissions {
+            let name = submission.body.name();
+            waiting.push((name, self.submit(submission).await));
+        }
+        let mut results = Vec::with_capacity(waiting.len());
+        for (name, submitted) in waiting {
+            let result = match submitted {
+                Ok((answer, hash)) => self.answer(answer, hash).await,
+                Err(error) => Err(error),
+            };
+            self.count(name, &result);
+            self.note_deadline(&result);
+            results.push(result);
+        }
+        results
+    }
+
+    async fn submit(
+        &self,
+        submission: Submission,
+    ) -> Result<(oneshot::Receiver<Answer>, [u8; 16]), Error> {
+        if matches!(submission.body, Body::EraseSubject) {
+            return Err(Error::Invalid {
+                code: "command_not_in_batch",
+                detail: "EraseSubject destroys keys and cannot be part of a batch; send it alone"
+                    .to_owned(),
+            });
+        }
+        let prepared = self.prepare(submission).await?;
+        let hash = prepared.payload_hash;
+        let (reply_to, answer) = oneshot::channel();
+        self.committer
+            .submit_wait(Box::new(CommandJob::new(prepared, reply_to)))
+            .await
+            .map_err(|error| Error::of_log(Arc::new(error)))?;
+        Ok((answer, hash))
+    }
+
+    async fn answer(
+        &self,
+        answer: oneshot::Receiver<Answer>,
+        payload_hash: [u8; 16],
+    ) -> Result<Reply, Error> {
+        match answer.await {
+            Ok(Answer::Handled(Ok(reply))) => Ok(reply),
+            Ok(Answer::Handled(Err(refused))) => Err(Error::Refused(refused)),
+            Ok(Answer::Repeated(record)) if record.payload_hash == payload_hash => {
+                self.first_result(record).await
+            }
+            Ok(Answer::Repeated(_)) => Err(Error::IdempotencyPayloadMismatch),
+            Ok(Answer::Failed(error)) => Err(Error::of_log(error)),
+            Err(_) => Err(Error::of_log(Arc::new(leadline_log::Error::Closed))),
+        }
+    }
+
+    /// The first result of a command that comes again, read back from its events.
+    async fn first_result(&self, record: CommandRecord) -> Result<Reply, Error> {
+        let count = record.last.0.saturating_sub(record.first.0).saturating_add(1);
+        let page = self
+            .log
+            .read(Read {
+                scope: Scope::All,
+                after: Position(record.first.0.saturating_sub(1)),
+                through: Some(record.last),
+                direction: Direction::Forward,
+                limit: usize::try_from(count).unwrap_or(usize::MAX),
+            })
+            .await
+            .map_err(|error| Error::failed("event log", error))?;
+        let mut events = Vec::new();
+        let mut attempted = None;
+        for recorded in page.events {
+            let event = &recorded.event;
+            let Some(stream) = stream_of(&event.stream) else { continue };
+            if let StreamId::Attempt(_) = stream {
+                let decoded = decode(&event.event_type, event.schema_version, &event.data)
+                    .map_err(|error| Error::failed("event log", error))?;
+                match decoded {
+                    Decoded::Record(Record::Refused(attempt)) => {
+                        let refused = Refused::read_back(attempt, recorded.position);
+                        return Err(Error::Refused(Box::new(refused)));
+                    }
+                    Decoded::Record(Record::NoChange { target, .. }) => attempted = Some(target),
+                    _ => {}
+                }
+            } else {
+                events.push(Happened {
+                    position: recorded.position,
+                    stream,
+                    version: recorded.version,
+                    event_type: event.event_type.to_string(),
+                });
+            }
+        }
+        // The first stream of a kind that commands are addressed to is what the command was about.
+        let about = events
+            .iter()
+            .find(|event| !matches!(event.stream, StreamId::Config | StreamId::Campaign(_)));
+        let target = attempted
+            .or_else(|| about.or_else(|| events.first()).map(|event| event.stream))
+            .unwrap_or(StreamId::Config);
+        let version =
+            events.iter().filter(|event| event.stream == target).map(|event| event.version).max();
+        Ok(Reply {
+            position: record.last,
+            target,
+            version: version.unwrap_or(0),
+            events,
+            repeated: true,
+            next_due: None,
+        })
+    }
+
+    async fn destroy_keys(&self, reply: &Reply) -> Result<(), Error> {
+        let subjects: Vec<uuid::Uuid> = reply
+            .events
+            .iter()
+            .filter_map(|event| match event.stream {
+                StreamId::Subject(SubjectId(id)) => Some(id),
+                _ => None,
+            })
+            .collect();
+        self.vault.destroy(&subjects).await.map_err(|error| Error::failed("vault", error))
+    }
+
+    fn note_deadline(&self, result: &Result<Reply, Error>) {
+        if let Ok(Reply { next_due: Some(due), target: StreamId::Lead(lead), .. }) = result
+            && self.due.try_send((*due, *lead)).is_err()
+        {
+            metrics::counter!("leadline_deadlines_dropped_total").increment(1);
+        }
+    }
+
+    fn count(&self, name: &'static str, result: &Result<Reply, Error>) {
+        let outcome = match result {
+            Ok(reply) if reply.repeated => "repeated",
+            Ok(reply) if reply.events.is_empty() => "unchanged",
+            Ok(_) => "accepted",
+            Err(Error::Refused(_)) => "refused",
+            Err(_) => "failed",
+        };
+        metrics::counter!("leadline_commands_total", "command" => name, "outcome" => outcome)
+            .increment(1);
+    }
+
+    /// Finishes every command that was taken on, then stops.
+    pub async fn close(&self) {
+        self.committer.close().await;
+    }
+
+    /// The subject whose key seals what is personal about the command's target, where that is a lead that is known.
+    pub(crate) async fn known_subject(
+        &self,
+        prepared: &Prepared,
+    ) -> Result<Option<SubjectId>, Error> {
+        let failed = |error| Error::failed("event log", error);
+        if matches!(prepared.body, Body::Lead(lead::Command::Capture(_)) | Body::Account(_)) {
+            return Ok(None);
+        }
+        if let Some(subject) = self.subjects.get(&prepared.address) {
+            return Ok(Some(subject));
+        }
+        let stream = match &prepared.address {
+            Address::New | Address::Campaign(_) => None,
+            Address::Id(id) => match prepared.body {
+                Body::Lead(_) => {
+                    Some(stream_key(&StreamId::Lead(leadline_domain::id::LeadId(*id))))
+                }
+                Body::Contact(_) => {
+                    Some(stream_key(&StreamId::Contact(leadline_domain::id::ContactId(*id))))
+                }
+                _ => None,
+            },
+            Address::Held(claim) => {
+                let held = self.log.claims(&[*claim]).await.map_err(failed)?;
+                held.into_iter().next().flatten().map(|held| held.holder)
+            }
+        };
+        let Some(stream) = stream else { return Ok(None) };
+        let first = Read {
+            scope: Scope::Stream(stream),
+            after: Position::START,
+            through: None,
+            direction: Direction::Forward,
+            limit: 1,
+        };
+        let page = self.log.read(first).await.map_err(failed)?;
+        let subject = page.events.first().and_then(subject_of);
+        if let Some(subject) = subject {
+            self.subjects.put(&prepared.address, subject);
+        }
+        Ok(subject)
+    }
+
+    /// Notes the subject of a lead that is about to be captured, for commands that follow at once.
+    pub(crate) fn remember_subject(&self, prepared: &Prepared, subject: SubjectId) {
+        if matches!(prepared.body, Body::Lead(lead::Command::Capture(_))) {
+            for claim in prepared.matches.iter().filter_map(crate::claims::of_match) {
+                if claim.space == crate::claims::LEAD_KEYS {
+                    self.subjects.put_new(&Address::Held(claim), subject);
+                }
+            }
+        }
+    }
+}
+
+/// The subject that a stream's first event names.
+fn subject_of(recorded: &Recorded) -> Option<SubjectId> {
+    use leadline_domain::{Event, contact};
+    let event = &recorded.event;
+    match decode(&event.event_type, event.schema_version, &event.data).ok()? {
+        Decoded::Known(Event::Lead(lead::Event::Captured { subject, .. })) => Some(subject),
+        Decoded::Known(Event::Contact(contact::Event::Opened { subject, .. })) => subject,
+        _ => None,
+    }
+}
+
+impl Error {
+    pub(crate) fn of_log(error: Arc<leadline_log::Error>) -> Self {
+        match &*error {
+            leadline_log::Error::Busy { .. } => Self::Busy,
+            _ => Self::Failed { part: "event log", source: error },
+        }
+    }
+
+    /// Whether this is a refusal for another version than the caller believed.
+    pub fn is_stale(&self) -> bool {
+        matches!(self, Self::Refused(refused) if refused.code == STALE_VERSION)
+    }
+}

@@ -1,0 +1,130 @@
+//! Why a command or query did not succeed.
+
+use leadline_domain::refusal::Category;
+use leadline_events::record::Attempt;
+use leadline_log::Position;
+use std::sync::Arc;
+use thiserror::Error;
+
+/// The code of a refusal for another version than the caller believed.
+pub const STALE_VERSION: &str = "stale_version";
+
+/// A refusal as callers see it: first hand, or read back when the command is repeated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Stable code, `snake_case`.
+    pub code: String,
+    /// How to take it.
+    pub category: Category,
+    /// What is wrong and what to do, for people. Nothing personal.
+    pub detail: String,
+    /// What would be accepted, where that is a list.
+    pub allowed: Vec<String>,
+    /// What is missing.
+    pub missing: Vec<String>,
+    /// The target's version.
+    pub current_version: Option<u64>,
+    /// Whether the same command may succeed later.
+    pub retryable: bool,
+    /// The `attempt` event that keeps the refusal.
+    pub position: Option<Position>,
+}
+
+impl Refused {
+    /// The refusal that an `attempt` event keeps.
+    pub(crate) fn read_back(attempt: Attempt, position: Position) -> Self {
+        Self {
+            code: attempt.code,
+            category: attempt.category,
+            detail: attempt.detail,
+            allowed: attempt.allowed,
+            missing: attempt.missing.iter().map(|field| field.name().to_owned()).collect(),
+            current_version: None,
+            retryable: false,
+            position: Some(position),
+        }
+    }
+}
+
+/// Why a command or query did not succeed.
+#[derive(Clone, Debug, Error)]
+pub enum Error {
+    /// A rule says no.
+    #[error("{}", .0.detail)]
+    Refused(Box<Refused>),
+    /// The caller's role does not allow it.
+    #[error("the role `{role}` may not {what}")]
+    Forbidden {
+        /// The caller's role.
+        role: &'static str,
+        /// What was attempted.
+        what: String,
+    },
+    /// The request is not well formed.
+    #[error("{detail}")]
+    Invalid {
+        /// Stable code, `snake_case`.
+        code: &'static str,
+        /// What is wrong and what to do.
+        detail: String,
+    },
+    /// The idempotency key was used before, for something else.
+    #[error(
+        "this idempotency key was used before with another payload; use a new key for a new command"
+    )]
+    IdempotencyPayloadMismatch,
+    /// What was asked for does not exist.
+    #[error("{what} not found")]
+    NotFound {
+        /// What.
+        what: String,
+    },
+    /// A view does not follow the log.
+    #[error("the view `{view}` has stopped: {why}")]
+    ViewStopped {
+        /// The view.
+        view: String,
+        /// Why, and what to do.
+        why: String,
+    },
+    /// A view has not come far enough in time.
+    #[error(
+        "the view `{view}` has not reached position {position} yet; the command is durable, ask again"
+    )]
+    ViewBehind {
+        /// The view.
+        view: String,
+        /// The position waited for.
+        position: Position,
+    },
+    /// A position of the log cannot be read.
+    #[error(
+        "the event log has no position {position}, though it has later ones; restore it from a backup"
+    )]
+    Hole {
+        /// The missing position.
+        position: Position,
+    },
+    /// Too much is waiting.
+    #[error("the server is busy; try again in a moment")]
+    Busy,
+    /// A machine failed.
+    #[error("the {part} failed")]
+    Failed {
+        /// Which part.
+        part: &'static str,
+        /// Why.
+        #[source]
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Error {
+    /// A failed machine.
+    pub fn failed(
+        part: &'static str,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> Self {
+        Self::Failed { part, source: Arc::new(source) }
+    }
+}

@@ -1,0 +1,384 @@
+//! One command in the committer: resolve, settle, decide, and draft the append that makes it true.
+
+use crate::claims;
+use crate::draft::{Drafting, Drawn};
+use crate::error::Refused;
+use crate::model::Rules;
+use crate::prepare::{Address, Prepared};
+use crate::submission::{Body, Happened, Reply};
+use leadline_domain::decision::{ClaimChange, Match, Mode};
+use leadline_domain::id::{AccountId, ContactId, LeadId, OpportunityId};
+use leadline_domain::lead::command::CreateOrUse;
+use leadline_domain::{
+    Command, Context, Decider, Decision, Inputs, Leadline, Refusal, State, StreamId, account,
+    contact, lead, opportunity, subject,
+};
+use leadline_events::{stream_key, stream_of};
+use leadline_log::committer::{Desk, Draft, Job, Outcome, Step};
+use leadline_log::types::CommandRecord;
+use leadline_log::{ClaimKey, Position};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// What a job answers to whoever waits for it.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// Handled now.
+    Handled(Result<Reply, Box<Refused>>),
+    /// Handled before: read its first result back.
+    Repeated(CommandRecord),
+    /// The log failed.
+    Failed(Arc<leadline_log::Error>),
+}
+
+/// A command in the committer.
+pub(crate) struct CommandJob {
+    prepared: Prepared,
+    reply_to: Option<oneshot::Sender<Answer>>,
+    drawn: Option<Drawn>,
+}
+
+/// The desk has not loaded something yet.
+pub(crate) struct NotLoaded;
+
+type Loaded<T> = Result<T, NotLoaded>;
+
+impl CommandJob {
+    pub(crate) fn new(prepared: Prepared, reply_to: oneshot::Sender<Answer>) -> Self {
+        Self { prepared, reply_to: Some(reply_to), drawn: None }
+    }
+
+    fn draft(&mut self, desk: &mut Desk<'_, Rules>) -> Loaded<Step<Rules>> {
+        let prepared = &self.prepared;
+        let (_, config) = desk.stream(&stream_key(&StreamId::Config)).ok_or(NotLoaded)?;
+        let State::Config(settings) = &*config else { return Err(NotLoaded) };
+        let context = Context {
+            actor: prepared.caller.actor.clone(),
+            now: prepared.now,
+            occurred_at: prepared.occurred_at,
+            mode: prepared.mode,
+            command: prepared.command,
+            policies: settings.policies_at(prepared.occurred_at),
+            supervises: prepared.caller.role.supervises(),
+        };
+        let mut drafting = Drafting::new(prepared, &context);
+        drafting.read(desk, StreamId::Config)?;
+        let outcome = match resolve(prepared, &context, desk)? {
+            Err(refusal) => Err(refusal),
+            Ok(command) => {
+                drafting.address(command.target());
+                self.weigh(&mut drafting, desk, &command, &context)?
+            }
+        };
+        let settles = matches!(&prepared.body, Body::Lead(lead::Command::Settle));
+        let drawn = match outcome {
+            Ok(()) if settles && drafting.is_empty() => return Ok(Step::Done),
+            Ok(()) => drafting.finish(None),
+            Err(refusal) => drafting.finish(Some(&refusal)),
+        };
+        let (append, states, drawn) = drawn;
+        self.drawn = Some(drawn);
+        Ok(Step::Append(Draft { append, states }))
+    }
+
+    /// Settles the target, then decides; what comes of it is in `drafting`.
+    fn weigh(
+        &self,
+        drafting: &mut Drafting<'_>,
+        desk: &mut Desk<'_, Rules>,
+        command: &Command,
+        context: &Context,
+    ) -> Loaded<Result<(), Refusal>> {
+        let target = command.target();
+        let opens = matches!(self.prepared.address, Address::New);
+        for stream in Leadline::reads(command) {
+            if opens && stream == target && stream != StreamId::Config {
+                drafting.fresh(desk, stream);
+            } else {
+                drafting.read(desk, stream)?;
+            }
+        }
+        let matches = self.matches(desk)?;
+        for holder in matches.iter().filter_map(|found| found.holder) {
+            drafting.read(desk, holder)?;
+            self.settle(drafting, holder, context);
+        }
+        if let Some(expected) = self.prepared.if_version {
+            let current = drafting.version(target);
+            if current != expected {
+                drafting.stale = Some((expected, current));
+                return Ok(Ok(()));
+            }
+        }
+        self.settle(drafting, target, context);
+        let account = match self.account(drafting, desk, command, context)? {
+            Ok(account) => account,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let command = with_account(command, account);
+        let inputs = Inputs { streams: drafting.states(), matches: &matches };
+        let decision = match Leadline::decide(&inputs, &command, context) {
+            Ok(decision) => decision,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        self.note(drafting, desk, decision);
+        if let Some(key) = self.prepared.own_key {
+            drafting.take(key, target, None);
+        }
+        Ok(Ok(()))
+    }
+
+    fn settle(&self, drafting: &mut Drafting<'_>, stream: StreamId, context: &Context) {
+        if matches!(stream, StreamId::Lead(_)) {
+            let inputs = Inputs { streams: drafting.states(), matches: &[] };
+            for step in Leadline::settle(&stream, &inputs, context) {
+                drafting.push(step);
+            }
+        }
+    }
+
+    fn note(&self, drafting: &mut Drafting<'_>, desk: &mut Desk<'_, Rules>, decision: Decision) {
+        let captures = matches!(&self.prepared.body, Body::Lead(lead::Command::Capture(_)));
+        for step in decision.events {
+            if captures && matches!(step.stream, StreamId::Lead(_)) {
+                // Somebody known: the reply is about the lead that they already are.
+                drafting.address(step.stream);
+            }
+            if !drafting.holds(step.stream) {
+                drafting.fresh(desk, step.stream);
+            }
+            drafting.push(step);
+        }
+        for change in decision.claims {
+            match change {
+                ClaimChange::Take { key, holder, subject } => {
+                    if let Some(claim) = claims::of_match(&key) {
+                        drafting.take(claim, holder, subject);
+                    }
+                }
+                ClaimChange::ReleaseSubject(subject) => drafting.release(subject),
+            }
+        }
+    }
+
+    fn matches(&self, desk: &mut Desk<'_, Rules>) -> Loaded<Vec<Match>> {
+        let mut found = Vec::with_capacity(self.prepared.matches.len());
+        let mut missing = false;
+        for key in &self.prepared.matches {
+            let Some(claim) = claims::of_match(key) else { continue };
+            match desk.claim(&claim) {
+                Some(holder) => {
+                    let holder = holder.and_then(|held| stream_of(&held.holder));
+                    found.push(Match { key: *key, holder });
+                }
+                None => missing = true,
+            }
+        }
+        if missing { Err(NotLoaded) } else { Ok(found) }
+    }
+
+    /// The account that the command names by key: the one that holds it, or one opened here and now.
+    fn account(
+        &self,
+        drafting: &mut Drafting<'_>,
+        desk: &mut Desk<'_, Rules>,
+        command: &Command,
+        context: &Context,
+    ) -> Loaded<Result<Option<AccountId>, Refusal>> {
+        let Some(named) = &self.prepared.account else { return Ok(Ok(None)) };
+        if let Some(held) = desk.claim(&named.claim).ok_or(NotLoaded)? {
+            let Some(StreamId::Account(account)) = stream_of(&held.holder) else {
+                return Ok(Ok(None));
+            };
+            drafting.read(desk, StreamId::Account(account))?;
+            return Ok(Ok(Some(account)));
+        }
+        // Only what is going to be accepted may open an account.
+        let probe = with_account(command, None);
+        let inputs = Inputs { streams: drafting.states(), matches: &[] };
+        let permissive = Context {
+            mode: Mode::Migration { enforce_policies: false, strict: false },
+            ..context.clone()
+        };
+        if let Err(refusal) = Leadline::decide(&inputs, &probe, &permissive) {
+            return Ok(Err(refusal));
+        }
+        let account = AccountId(context.new_id(ACCOUNT_COUNTER));
+        drafting.fresh(desk, StreamId::Account(account));
+        let open = Command::Account(
+            account,
+            account::Command::Open { details: Some(named.details.clone()), owner: None },
+        );
+        let inputs = Inputs { streams: drafting.states(), matches: &[] };
+        match Leadline::decide(&inputs, &open, context) {
+            Ok(decision) => {
+                self.note(drafting, desk, decision);
+                drafting.take(named.claim, StreamId::Account(account), Some(named.details.subject));
+                Ok(Ok(Some(account)))
+            }
+            Err(refusal) => Ok(Err(refusal)),
+        }
+    }
+}
+
+/// The counter of the identity of an account that a command opens on the way; those of the decision itself are lower.
+const ACCOUNT_COUNTER: u16 = 0x4000;
+
+/// The command with its account filled in.
+fn with_account(command: &Command, account: Option<AccountId>) -> Command {
+    let mut command = command.clone();
+    if let Some(account) = account {
+        match &mut command {
+            Command::Lead(_, lead::Command::Convert(convert)) => {
+                convert.account = CreateOrUse::Use(account)
+            }
+            Command::Opportunity(_, opportunity::Command::Open(open)) => {
+                open.account = Some(account)
+            }
+            Command::Lead(..)
+            | Command::Opportunity(..)
+            | Command::Account(..)
+            | Command::Contact(..)
+            | Command::Campaign(..)
+            | Command::Config(_)
+            | Command::Subject(_) => {}
+        }
+    }
+    command
+}
+
+/// Finds what the command is addressed to.
+fn resolve(
+    prepared: &Prepared,
+    context: &Context,
+    desk: &mut Desk<'_, Rules>,
+) -> Loaded<Result<Command, Refusal>> {
+    let holder = |desk: &mut Desk<'_, Rules>, claim: ClaimKey| -> Loaded<Option<StreamId>> {
+        let held = desk.claim(&claim).ok_or(NotLoaded)?;
+        Ok(held.and_then(|held| stream_of(&held.holder)))
+    };
+    if let Some(key) = prepared.own_key
+        && holder(desk, key)?.is_some()
+    {
+        return Ok(Err(Refusal::AlreadyExists { what: opened_by(&prepared.body) }));
+    }
+    let id = match &prepared.address {
+        Address::New => context.new_id(TARGET_COUNTER),
+        Address::Id(id) => *id,
+        Address::Campaign(key) => {
+            return Ok(match &prepared.body {
+                Body::Campaign(command) => Ok(Command::Campaign(key.clone(), command.clone())),
+                _ => Err(unknown(&prepared.body)),
+            });
+        }
+        Address::Held(claim) => match holder(desk, *claim)? {
+            Some(stream) => stream.key(),
+            None if matches!(prepared.body, Body::Opportunity(_)) => {
+                return by_lead(prepared, context, desk, *claim);
+            }
+            None => return Ok(Err(unknown(&prepared.body))),
+        },
+    };
+    Ok(command(&prepared.body, id))
+}
+
+/// The counter of the identity of what a command opens.
+const TARGET_COUNTER: u16 = 0x4001;
+
+/// An opportunity by the key of the lead that it came from.
+fn by_lead(
+    prepared: &Prepared,
+    context: &Context,
+    desk: &mut Desk<'_, Rules>,
+    claim: ClaimKey,
+) -> Loaded<Result<Command, Refusal>> {
+    let claim = ClaimKey { space: claims::LEAD_KEYS, ..claim };
+    let Some(held) = desk.claim(&claim).ok_or(NotLoaded)? else {
+        return Ok(Err(match context.mode {
+            Mode::Migration { .. } => Refusal::LeadUnknown,
+            Mode::Live => Refusal::OpportunityUnknown,
+        }));
+    };
+    let (_, state) = desk.stream(&held.holder).ok_or(NotLoaded)?;
+    let State::Lead(lead) = &*state else { return Ok(Err(Refusal::OpportunityUnknown)) };
+    if let Some(opportunity) =
+        lead.conversion.as_ref().and_then(|conversion| conversion.opportunity)
+    {
+        return Ok(command(&prepared.body, opportunity.0));
+    }
+    Ok(Err(match lead.captured_at {
+        Some(captured_at) if context.occurred_at < captured_at => {
+            Refusal::OccurredBeforeCapture { captured_at }
+        }
+        _ => Refusal::OpportunityUnknown,
+    }))
+}
+
+fn command(body: &Body, id: uuid::Uuid) -> Result<Command, Refusal> {
+    Ok(match body {
+        Body::Lead(command) => Command::Lead(LeadId(id), command.clone()),
+        Body::Account(command) => Command::Account(AccountId(id), command.clone()),
+        Body::Contact(command) => Command::Contact(ContactId(id), command.clone()),
+        Body::Opportunity(command) => Command::Opportunity(OpportunityId(id), command.clone()),
+        Body::Campaign(_) => return Err(unknown(body)),
+        Body::Config(command) => Command::Config(command.clone()),
+        Body::EraseSubject => Command::Subject(subject::Command::Erase { lead: LeadId(id) }),
+    })
+}
+
+const fn opened_by(body: &Body) -> &'static str {
+    match body {
+        Body::Lead(_) | Body::EraseSubject => "lead",
+        Body::Account(_) => "account",
+        Body::Contact(_) => "contact",
+        Body::Opportunity(_) => "opportunity",
+        Body::Campaign(_) => "campaign",
+        Body::Config(_) => "configuration",
+    }
+}
+
+fn unknown(body: &Body) -> Refusal {
+    match body {
+        Body::Account(account::Command::Open { .. } | account::Command::Rename { .. }) => {
+            Refusal::AccountUnknown
+        }
+        Body::Contact(contact::Command::Open { .. } | contact::Command::Update { .. }) => {
+            Refusal::ContactUnknown
+        }
+        Body::Opportunity(_) => Refusal::OpportunityUnknown,
+        Body::Campaign(_) => Refusal::CampaignUnknown { campaign: String::new() },
+        Body::Lead(_) | Body::Config(_) | Body::EraseSubject => Refusal::LeadUnknown,
+    }
+}
+
+impl Job<Rules> for CommandJob {
+    fn decide(&mut self, desk: &mut Desk<'_, Rules>) -> Step<Rules> {
+        self.draft(desk).unwrap_or(Step::Wait)
+    }
+
+    fn finish(mut self: Box<Self>, outcome: Outcome) {
+        let Some(reply_to) = self.reply_to.take() else { return };
+        let answer = match outcome {
+            Outcome::Committed { first, .. } => match self.drawn.take() {
+                Some(drawn) => Answer::Handled(drawn.reply(first)),
+                None => Answer::Handled(Ok(nothing())),
+            },
+            Outcome::Duplicate(record) => Answer::Repeated(record),
+            Outcome::Done => Answer::Handled(Ok(nothing())),
+            Outcome::Failed(error) => Answer::Failed(error),
+        };
+        // A caller that went away needs no answer; its command is committed all the same.
+        drop(reply_to.send(answer));
+    }
+}
+
+fn nothing() -> Reply {
+    Reply {
+        position: Position::START,
+        target: StreamId::Config,
+        version: 0,
+        events: Vec::<Happened>::new(),
+        repeated: false,
+        next_due: None,
+    }
+}

@@ -1,0 +1,329 @@
+//! What can be done about a command before its turn comes: hashing keys, sealing personal data, fixing the present.
+
+use crate::claims;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::submission::{Body, Caller, Idempotency, KEY_BYTES_MAX, Submission, Target};
+use leadline_domain::decision::{MatchKey, Mode};
+use leadline_domain::id::{CommandId, SubjectId};
+use leadline_domain::sealed::{Field, FieldSet};
+use leadline_domain::{Sealed, Timestamp, account, contact, lead};
+use leadline_events::{PersonalFields, hash, normalise, seal};
+use leadline_log::ClaimKey;
+use leadline_log::vault::Key;
+use uuid::Uuid;
+
+/// How far ahead of leadline's clock a caller's may be, in milliseconds.
+pub const CLOCK_SKEW_MILLIS_MAX: i64 = 5 * 60 * 1_000;
+
+/// What a command is addressed to, with keys hashed.
+#[derive(Clone, Debug)]
+pub(crate) enum Address {
+    /// Something new.
+    New,
+    /// Something with this id.
+    Id(Uuid),
+    /// Whatever holds this claim.
+    Held(ClaimKey),
+    /// The campaign of this key, which is a business name.
+    Campaign(String),
+}
+
+/// The account that a conversion or opening names by the source system's key.
+#[derive(Clone, Debug)]
+pub(crate) struct NamedAccount {
+    /// The key.
+    pub(crate) claim: ClaimKey,
+    /// The key as the account's name, sealed, should it have to be opened.
+    pub(crate) details: Sealed,
+}
+
+/// A command ready to be decided.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) command: CommandId,
+    pub(crate) payload_hash: [u8; 16],
+    pub(crate) caller: Caller,
+    pub(crate) mode: Mode,
+    pub(crate) now: Timestamp,
+    pub(crate) occurred_at: Timestamp,
+    pub(crate) if_version: Option<u64>,
+    pub(crate) trace_id: Option<String>,
+    pub(crate) address: Address,
+    pub(crate) body: Body,
+    /// Match keys of the person, for captures and changes of details.
+    pub(crate) matches: Vec<MatchKey>,
+    /// The key that what is opened will be known by.
+    pub(crate) own_key: Option<ClaimKey>,
+    pub(crate) account: Option<NamedAccount>,
+    /// The command's payload for the trigger: nothing personal in clear.
+    pub(crate) payload: Box<serde_json::value::RawValue>,
+    /// The personal part of the trigger.
+    pub(crate) sealed: Option<Sealed>,
+}
+
+/// A subject and its key.
+struct Holder {
+    subject: SubjectId,
+    key: Key,
+}
+
+impl Engine {
+    /// Makes a submission ready to be decided.
+    ///
+    /// # Errors
+    /// The caller may not send it, it is not well formed, or the vault failed.
+    pub(crate) async fn prepare(&self, submission: Submission) -> Result<Prepared, Error> {
+        let secret = self.hash_key();
+        let payload_hash = hash_of(secret, &submission);
+        let Submission { caller, body, target, mut personal, .. } = submission;
+        if !caller.role.may_send(&body) {
+            return Err(Error::Forbidden {
+                role: caller.role.name(),
+                what: format!("send {}", body.name()),
+            });
+        }
+        let now = submission.now.unwrap_or_else(|| self.now());
+        let command = command_id(secret, &submission.idempotency, || self.ids.next())?;
+        let (address, own_key) = address(secret, &body, &target)?;
+        if let (Target::Key(key), Body::Lead(lead::Command::Capture(_))) = (&target, &body) {
+            personal.set(Field::ExternalKey, key.clone());
+        }
+        let matches = match &body {
+            Body::Lead(lead::Command::Capture(_) | lead::Command::UpdateDetails { .. }) => {
+                match_keys(secret, &personal)
+            }
+            _ => Vec::new(),
+        };
+        let mut prepared = Prepared {
+            command,
+            payload_hash,
+            caller,
+            mode: submission.mode,
+            now,
+            occurred_at: submission.occurred_at.unwrap_or(now),
+            if_version: submission.if_version,
+            trace_id: submission.trace_id,
+            address,
+            body,
+            matches,
+            own_key,
+            account: None,
+            payload: submission.payload,
+            sealed: None,
+        };
+        self.seal_into(&mut prepared, &personal, submission.note.as_deref()).await?;
+        if let Some(key) = submission.account_key {
+            prepared.account = Some(self.named_account(&key).await?);
+        }
+        Ok(prepared)
+    }
+
+    /// Seals what is personal and puts the envelopes where the command has room for them.
+    async fn seal_into(
+        &self,
+        prepared: &mut Prepared,
+        personal: &PersonalFields,
+        note: Option<&str>,
+    ) -> Result<(), Error> {
+        let fields = personal.fields();
+        let needs_key = !fields.is_empty()
+            || note.is_some()
+            || matches!(prepared.body, Body::Lead(lead::Command::Capture(_)));
+        if !needs_key {
+            return Ok(());
+        }
+        let holder = self.holder_for(prepared).await?;
+        let person = if fields.is_empty() {
+            None
+        } else {
+            Some(self.seal(&holder, seal::PERSON, &personal.to_json())?)
+        };
+        let note = note.map(|note| self.seal(&holder, seal::NOTE, note.as_bytes())).transpose()?;
+        prepared.sealed = person.clone().or_else(|| note.clone());
+        fill(&mut prepared.body, holder.subject, fields, person, note);
+        self.remember_subject(prepared, holder.subject);
+        Ok(())
+    }
+
+    fn seal(&self, holder: &Holder, field: &str, plain: &[u8]) -> Result<Sealed, Error> {
+        let failed = |error: seal::Error| match error {
+            seal::Error::TooLong { .. } => {
+                Error::Invalid { code: "field_too_long", detail: error.to_string() }
+            }
+            other => Error::failed("sealing of personal data", other),
+        };
+        let nonce = seal::nonce().map_err(failed)?;
+        let log = self.log.identity().id;
+        let envelope =
+            seal::seal(&holder.key, log, holder.subject.0, field, plain, nonce).map_err(failed)?;
+        Ok(Sealed { subject: holder.subject, envelope: envelope.into() })
+    }
+
+    /// The subject under whose key the command's personal data belongs: that of the lead or contact it is
+    /// addressed to, else a new one. A wrong guess costs a key and nothing else, because every envelope names its
+    /// subject and every lead knows all of its subjects.
+    async fn holder_for(&self, prepared: &Prepared) -> Result<Holder, Error> {
+        if let Some(subject) = self.known_subject(prepared).await? {
+            let keys = self
+                .vault
+                .keys(&[subject.0])
+                .await
+                .map_err(|error| Error::failed("vault", error))?;
+            if let Some(Some(key)) = keys.into_iter().next() {
+                return Ok(Holder { subject, key });
+            }
+        }
+        self.mint().await
+    }
+
+    async fn mint(&self) -> Result<Holder, Error> {
+        let minted = self.vault.mint().await.map_err(|error| Error::failed("vault", error))?;
+        Ok(Holder { subject: SubjectId(minted.subject), key: minted.key })
+    }
+
+    async fn named_account(&self, key: &str) -> Result<NamedAccount, Error> {
+        check_key(key)?;
+        let holder = self.mint().await?;
+        let mut name = PersonalFields::default();
+        name.set(Field::Company, key.to_owned());
+        let details = self.seal(&holder, seal::PERSON, &name.to_json())?;
+        let claim = key_claim(self.hash_key(), claims::ACCOUNT_KEYS, key);
+        Ok(NamedAccount { claim, details })
+    }
+}
+
+fn check_key(key: &str) -> Result<(), Error> {
+    if key.is_empty() || key.len() > KEY_BYTES_MAX {
+        return Err(Error::Invalid {
+            code: "key_invalid",
+            detail: format!("a key has 1 to {KEY_BYTES_MAX} bytes"),
+        });
+    }
+    Ok(())
+}
+
+/// The command's id: minted, or the keyed hash of the client's own key.
+pub(crate) fn command_id(
+    secret: &Key,
+    idempotency: &Idempotency,
+    mint: impl FnOnce() -> Uuid,
+) -> Result<CommandId, Error> {
+    Ok(CommandId(match idempotency {
+        Idempotency::None => mint(),
+        Idempotency::Id(id) => *id,
+        Idempotency::Key(key) => {
+            check_key(key)?;
+            Uuid::from_bytes(hash::command_hash(secret, key))
+        }
+    }))
+}
+
+/// The keyed hash of what a command says: the same for a repetition, another for anything else.
+pub(crate) fn hash_of(secret: &Key, submission: &Submission) -> [u8; 16] {
+    let mut text: Vec<u8> = Vec::with_capacity(512);
+    let mut part = |bytes: &[u8]| {
+        text.extend_from_slice(&bytes.len().to_be_bytes());
+        text.extend_from_slice(bytes);
+    };
+    part(submission.body.name().as_bytes());
+    match &submission.target {
+        Target::New => part(b""),
+        Target::Id(id) => part(id.as_bytes()),
+        Target::Key(key) => part(key.as_bytes()),
+    }
+    part(submission.payload.get().as_bytes());
+    if !submission.personal.is_empty() {
+        part(&submission.personal.to_json());
+    }
+    part(submission.note.as_deref().unwrap_or("").as_bytes());
+    part(submission.account_key.as_deref().unwrap_or("").as_bytes());
+    part(&submission.occurred_at.map_or(0, Timestamp::millis).to_be_bytes());
+    let hash = hash::payload_hash(secret, &text);
+    zeroize::Zeroize::zeroize(&mut text);
+    hash
+}
+
+fn key_claim(secret: &Key, space: u8, key: &str) -> ClaimKey {
+    ClaimKey { space, key: hash::match_hash(secret, Field::ExternalKey, key.trim()) }
+}
+
+/// The claim of a lead that a source system knows by `key`.
+pub(crate) fn lead_key(secret: &Key, key: &str) -> ClaimKey {
+    key_claim(secret, claims::LEAD_KEYS, key)
+}
+
+fn address(
+    secret: &Key,
+    body: &Body,
+    target: &Target,
+) -> Result<(Address, Option<ClaimKey>), Error> {
+    use leadline_domain::opportunity;
+    let key = match target {
+        Target::New => return Ok((Address::New, None)),
+        Target::Id(id) => return Ok((Address::Id(*id), None)),
+        Target::Key(key) => key,
+    };
+    check_key(key)?;
+    let (space, opens) = match body {
+        Body::Lead(lead::Command::Capture(_)) => return Ok((Address::New, None)),
+        Body::Lead(_) | Body::EraseSubject => (claims::LEAD_KEYS, false),
+        Body::Account(command) => {
+            (claims::ACCOUNT_KEYS, matches!(command, account::Command::Open { .. }))
+        }
+        Body::Contact(command) => {
+            (claims::CONTACT_KEYS, matches!(command, contact::Command::Open { .. }))
+        }
+        Body::Opportunity(command) => {
+            (claims::OPPORTUNITY_KEYS, matches!(command, opportunity::Command::Open(_)))
+        }
+        Body::Campaign(_) => return Ok((Address::Campaign(key.clone()), None)),
+        Body::Config(_) => return Ok((Address::New, None)),
+    };
+    let claim = key_claim(secret, space, key);
+    Ok(if opens { (Address::New, Some(claim)) } else { (Address::Held(claim), None) })
+}
+
+fn match_keys(secret: &Key, personal: &PersonalFields) -> Vec<MatchKey> {
+    [Field::ExternalKey, Field::Email, Field::Phone]
+        .into_iter()
+        .filter_map(|field| {
+            let value = normalise::match_value(field, personal.get(field)?)?;
+            Some(MatchKey { field, hash: hash::match_hash(secret, field, &value) })
+        })
+        .collect()
+}
+
+/// Puts envelopes where the command has room for them.
+fn fill(
+    body: &mut Body,
+    minted: SubjectId,
+    held: FieldSet,
+    envelope: Option<Sealed>,
+    text: Option<Sealed>,
+) {
+    match body {
+        Body::Lead(lead::Command::Capture(capture)) => {
+            capture.subject = Some(minted);
+            capture.person = envelope;
+            capture.fields = held;
+        }
+        Body::Lead(lead::Command::UpdateDetails { person, fields, .. })
+        | Body::Contact(
+            contact::Command::Open { person, fields, .. }
+            | contact::Command::Update { person, fields },
+        ) => {
+            *person = envelope;
+            *fields = held;
+        }
+        Body::Lead(lead::Command::AddNote { note }) => *note = text,
+        Body::Account(
+            account::Command::Open { details, .. } | account::Command::Rename { details },
+        ) => *details = envelope,
+        Body::Lead(_)
+        | Body::Opportunity(_)
+        | Body::Campaign(_)
+        | Body::Config(_)
+        | Body::EraseSubject => {}
+    }
+}

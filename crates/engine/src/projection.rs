@@ -1,0 +1,311 @@
+//! The projector worker: follows the log and keeps every view up to it.
+
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::history::{LogHistory, view_event};
+use leadline_domain::StreamId;
+use leadline_domain::id::SubjectId;
+use leadline_log::Position;
+use leadline_log::backend::LogBackend;
+use leadline_log::types::{Direction, Read, Scope};
+use leadline_views::projector::{Rebuilt, Status};
+use leadline_views::{Page, Projector, Rebuild, ViewStore};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Mutex as AsyncMutex, watch};
+use tokio_util::sync::CancellationToken;
+
+/// Most events folded into all views in one transaction.
+pub const PAGE_EVENTS_MAX: usize = 4_000;
+/// How long the worker waits after a failure before it tries again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Where every view is, for readiness and for whoever waits.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// Position of each view.
+    pub positions: BTreeMap<&'static str, Position>,
+    /// Why a view does not follow the log, where it does not.
+    pub stopped: BTreeMap<&'static str, String>,
+}
+
+/// The views of a log and the worker that keeps them.
+#[derive(Debug)]
+pub struct Projections {
+    pub(crate) store: Arc<dyn ViewStore>,
+    projector: AsyncMutex<Projector>,
+    progress: watch::Sender<Progress>,
+    last_error: Mutex<Option<String>>,
+}
+
+fn failed(error: leadline_views::projector::Error) -> Error {
+    Error::failed("projector", error)
+}
+
+impl Projections {
+    /// The views in `store`, as far as they have come.
+    ///
+    /// # Errors
+    /// The store cannot be read, or its views were built from another log or epoch.
+    pub async fn open(
+        log: &Arc<dyn LogBackend>,
+        store: Arc<dyn ViewStore>,
+    ) -> Result<Arc<Self>, Error> {
+        let history = Arc::new(LogHistory(Arc::clone(log)));
+        let projector = Projector::open_all(Arc::clone(&store), history, log.identity())
+            .await
+            .map_err(failed)?;
+        let projections = Self {
+            store,
+            projector: AsyncMutex::new(projector),
+            progress: watch::Sender::new(Progress::default()),
+            last_error: Mutex::new(None),
+        };
+        projections.publish(&*projections.projector.lock().await);
+        Ok(Arc::new(projections))
+    }
+
+    /// Where every view is, as it moves.
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    fn publish(&self, projector: &Projector) {
+        let mut progress = Progress::default();
+        for (name, position, status) in projector.status() {
+            progress.positions.insert(name, position);
+            match status {
+                Status::Following => {}
+                Status::Outdated => {
+                    let cure = format!("built by another version; run `leadline rebuild {name}`");
+                    progress.stopped.insert(name, cure);
+                }
+                Status::Poisoned(poison) => {
+                    progress.stopped.insert(name, poison.to_string());
+                }
+            }
+        }
+        self.progress.send_replace(progress);
+    }
+
+    /// Folds one page of the log into the views. Whether there was one.
+    async fn step(&self, engine: &Engine) -> Result<bool, Error> {
+        let mut projector = self.projector.lock().await;
+        let Some(after) = projector.position() else { return Ok(false) };
+        let page = read_page(engine, after).await?;
+        let through = page.through;
+        if through == after {
+            return Ok(false);
+        }
+        engine.destroy_erased(&page).await?;
+        projector.apply(&page).await.map_err(failed)?;
+        self.publish(&projector);
+        Ok(true)
+    }
+
+    /// Brings a view up to the head of this moment; what is appended meanwhile may wait.
+    ///
+    /// # Errors
+    /// There is no such view, it has stopped, or the log or the views failed.
+    pub async fn reach(&self, engine: &Engine, view: &str) -> Result<(), Error> {
+        let head = engine.log.head().await.map_err(|error| Error::failed("event log", error))?;
+        loop {
+            let progress = self.progress.borrow().clone();
+            if let Some(why) = progress.stopped.get(view) {
+                return Err(Error::ViewStopped { view: view.to_owned(), why: why.clone() });
+            }
+            let reached = progress.positions.get(view).ok_or_else(|| unknown_view(view))?;
+            if *reached >= head || !self.step(engine).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Follows the log until `stop`.
+    pub async fn run(&self, engine: &Engine, stop: CancellationToken) {
+        let mut head = engine.head();
+        loop {
+            head.borrow_and_update();
+            let stepped = tokio::select! {
+                () = stop.cancelled() => return,
+                stepped = self.step(engine) => stepped,
+            };
+            let error = stepped.as_ref().err().map(ToString::to_string);
+            self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&error);
+            match stepped {
+                Ok(true) => {}
+                Ok(false) => tokio::select! {
+                    () = stop.cancelled() => return,
+                    moved = head.changed() => if moved.is_err() { return },
+                },
+                Err(error) => {
+                    tracing::error!(%error, "The projector could not go on; trying again");
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = tokio::time::sleep(RETRY) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits until a view has applied `position`.
+    ///
+    /// # Errors
+    /// There is no such view, it has stopped, or it took longer than `timeout`.
+    pub async fn wait_for(
+        &self,
+        view: &str,
+        position: Position,
+        timeout: Duration,
+    ) -> Result<(), Error> {
+        let mut progress = self.progress();
+        let reached = progress.wait_for(|progress| {
+            progress.stopped.contains_key(view)
+                || progress.positions.get(view).is_none_or(|reached| *reached >= position)
+        });
+        match tokio::time::timeout(timeout, reached).await {
+            Ok(Ok(progress)) => match (progress.stopped.get(view), progress.positions.get(view)) {
+                (Some(why), _) => {
+                    Err(Error::ViewStopped { view: view.to_owned(), why: why.clone() })
+                }
+                (None, Some(_)) => Ok(()),
+                (None, None) => Err(unknown_view(view)),
+            },
+            _ => Err(Error::ViewBehind { view: view.to_owned(), position }),
+        }
+    }
+
+    /// Rebuilds a view beside the one that answers, then swaps. `progress` is told of events folded and of all.
+    ///
+    /// # Errors
+    /// There is no such view, or the log or the views failed; the view answers as before.
+    pub async fn rebuild(
+        &self,
+        engine: &Engine,
+        view: &str,
+        progress: impl Fn(u64, u64) + Send + Sync,
+    ) -> Result<Rebuilt, Error> {
+        if !leadline_views::NAMES.contains(&view) {
+            return Err(unknown_view(view));
+        }
+        let history = Arc::new(LogHistory(Arc::clone(&engine.log)));
+        let store = Arc::clone(&self.store);
+        let mut rebuild =
+            Rebuild::begin(store, history, engine.log.identity(), view).await.map_err(failed)?;
+        // The last page is folded, and the swap made, while the live projector stands still: both then reflect the
+        // same position, and can be compared.
+        loop {
+            let page = read_page(engine, rebuild.position()).await?;
+            let head = *engine.head().borrow();
+            if page.through == rebuild.position() || page.through >= head {
+                break;
+            }
+            rebuild.apply(&page).await.map_err(failed)?;
+            progress(rebuild.position().0, head.0);
+        }
+        let mut projector = self.projector.lock().await;
+        while let Some(after) = projector.position() {
+            let page = read_page(engine, after).await?;
+            if page.through == after {
+                break;
+            }
+            projector.apply(&page).await.map_err(failed)?;
+        }
+        let live = projector.position();
+        loop {
+            let mut page = read_page(engine, rebuild.position()).await?;
+            if let Some(live) = live {
+                page.events.retain(|event| event.position <= live);
+                page.through = page.through.min(live);
+            }
+            if page.through <= rebuild.position() {
+                break;
+            }
+            rebuild.apply(&page).await.map_err(failed)?;
+            progress(rebuild.position().0, page.through.0);
+        }
+        let rebuilt = rebuild.finish().await.map_err(failed)?;
+        projector.retry(view).await.map_err(failed)?;
+        self.publish(&projector);
+        Ok(rebuilt)
+    }
+
+    /// How every view is doing against `head`.
+    pub(crate) fn report(&self, head: Position, lag_events_max: u64) -> (bool, Value) {
+        let progress = self.progress.borrow().clone();
+        let mut ready = true;
+        let rows: Vec<Value> = progress
+            .positions
+            .iter()
+            .map(|(name, position)| {
+                let lag = head.0.saturating_sub(position.0);
+                let stopped = progress.stopped.get(name);
+                let fine = stopped.is_none() && lag <= lag_events_max;
+                ready &= fine;
+                metrics::gauge!("leadline_view_lag_events", "view" => *name).set(to_f64(lag));
+                json!({"name": name, "position": position.0, "lag_events": lag, "ready": fine, "stopped": stopped})
+            })
+            .collect();
+        let error = self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        (ready && error.is_none(), json!({"views": rows, "error": error}))
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::as_conversions,
+    reason = "a gauge is a float by its nature"
+)]
+const fn to_f64(count: u64) -> f64 {
+    count as f64
+}
+
+pub(crate) fn unknown_view(view: &str) -> Error {
+    let names = leadline_views::NAMES.join(", ");
+    let view: String = view.chars().take(64).collect();
+    Error::NotFound { what: format!("the view `{view}` (there are {names})") }
+}
+
+async fn read_page(engine: &Engine, after: Position) -> Result<Page, Error> {
+    let read = Read {
+        scope: Scope::All,
+        after,
+        through: None,
+        direction: Direction::Forward,
+        limit: PAGE_EVENTS_MAX,
+    };
+    let page = engine.log.read(read).await.map_err(|error| Error::failed("event log", error))?;
+    let mut through = after;
+    let mut events = Vec::with_capacity(page.events.len());
+    for recorded in &page.events {
+        if recorded.position != through.next() {
+            metrics::counter!("leadline_holes_total").increment(1);
+            return Err(Error::Hole { position: through.next() });
+        }
+        through = recorded.position;
+        events.extend(view_event(recorded).map_err(|error| Error::failed("event log", error))?);
+    }
+    Ok(Page { after, through, events })
+}
+
+impl Engine {
+    /// Destroys the keys of subjects whose erasure is in the page: again where the process died between the
+    /// commit and the destruction, or where an older vault was restored.
+    async fn destroy_erased(&self, page: &Page) -> Result<(), Error> {
+        let erased: Vec<uuid::Uuid> = page
+            .events
+            .iter()
+            .filter_map(|event| match event.stream {
+                StreamId::Subject(SubjectId(id)) => Some(id),
+                _ => None,
+            })
+            .collect();
+        if erased.is_empty() {
+            return Ok(());
+        }
+        self.vault.destroy(&erased).await.map_err(|error| Error::failed("vault", error))
+    }
+}

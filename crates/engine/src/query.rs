@@ -1,0 +1,344 @@
+//! Questions: views, single leads and their histories, at any time or position.
+
+use crate::claims;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::prepare::lead_key;
+use crate::projection::{Projections, unknown_view};
+use crate::submission::{Caller, Target};
+use leadline_domain::Timestamp;
+use leadline_domain::id::LeadId;
+use leadline_events::{StoredMeta, stream_of};
+use leadline_log::types::{Direction, Read, Scope};
+use leadline_log::{Position, Recorded};
+use leadline_views::{AsOf, Axis, Request, query};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// Most events of one page of a history or of the log.
+pub const PAGE_EVENTS_MAX: usize = 500;
+
+fn log_failed(error: leadline_log::Error) -> Error {
+    Error::failed("event log", error)
+}
+
+fn query_failed(error: query::Error) -> Error {
+    match error {
+        query::Error::UnknownView { .. } => Error::NotFound { what: error.to_string() },
+        query::Error::UnknownParameter { .. } | query::Error::Parameter { .. } => {
+            Error::Invalid { code: "parameter_invalid", detail: error.to_string() }
+        }
+        query::Error::Store(_) | query::Error::Row(_) => Error::failed("store of views", error),
+    }
+}
+
+fn check_reads(caller: &Caller, what: &str) -> Result<(), Error> {
+    if caller.role.reads() {
+        return Ok(());
+    }
+    Err(Error::Forbidden { role: caller.role.name(), what: what.to_owned() })
+}
+
+/// As of when, as callers write it: an RFC 3339 time or a position, and an axis.
+struct Moment {
+    as_of: AsOf,
+    axis: Axis,
+    instant: Timestamp,
+}
+
+impl Engine {
+    async fn moment(&self, parameters: &mut BTreeMap<String, String>) -> Result<Moment, Error> {
+        let axis = match parameters.remove("axis").filter(|text| !text.is_empty()) {
+            None => None,
+            Some(text) => Some(Axis::named(&text).ok_or_else(|| Error::Invalid {
+                code: "parameter_invalid",
+                detail: "the parameter `axis` must be `known` or `true`".to_owned(),
+            })?),
+        };
+        let Some(text) = parameters.remove("as_of").filter(|text| !text.is_empty()) else {
+            return Ok(Moment {
+                as_of: AsOf::Now,
+                axis: axis.unwrap_or_default(),
+                instant: self.now(),
+            });
+        };
+        if let Ok(position) = text.parse::<u64>() {
+            let position = Position(position);
+            let instant = self.recorded_at(position).await?.unwrap_or_else(|| self.now());
+            return Ok(Moment { as_of: AsOf::Position(position), axis: Axis::Known, instant });
+        }
+        let at = Timestamp::parse(&text).map_err(|error| Error::Invalid {
+            code: "parameter_invalid",
+            detail: format!("the parameter `as_of` takes a position or a time: {error}"),
+        })?;
+        let axis = axis.unwrap_or(Axis::True);
+        let as_of = match axis {
+            Axis::True => AsOf::Time(at),
+            Axis::Known => AsOf::Position(self.last_recorded_by(at).await?),
+        };
+        Ok(Moment { as_of, axis, instant: at })
+    }
+
+    async fn recorded_at(&self, position: Position) -> Result<Option<Timestamp>, Error> {
+        let read = Read {
+            scope: Scope::All,
+            after: Position(position.0.saturating_sub(1)),
+            through: Some(position),
+            direction: Direction::Forward,
+            limit: 1,
+        };
+        let page = self.log.read(read).await.map_err(log_failed)?;
+        Ok(page.events.first().map(|event| Timestamp::from_millis(event.recorded_at)))
+    }
+
+    /// The last position recorded at or before `at`: `recorded_at` never decreases, so halving finds it.
+    async fn last_recorded_by(&self, at: Timestamp) -> Result<Position, Error> {
+        let (mut low, mut high) = (0, self.log.head().await.map_err(log_failed)?.0);
+        while low < high {
+            let middle = low + (high - low).div_ceil(2);
+            match self.recorded_at(Position(middle)).await? {
+                Some(recorded) if recorded <= at => low = middle,
+                _ => high = middle - 1,
+            }
+        }
+        Ok(Position(low))
+    }
+
+    /// The id of a lead by id or by the key of its source system.
+    ///
+    /// # Errors
+    /// No lead has this key, or the log failed.
+    pub async fn lead_id(&self, target: &Target) -> Result<LeadId, Error> {
+        let missing = || Error::NotFound { what: "the lead".to_owned() };
+        match target {
+            Target::Id(id) => Ok(LeadId(*id)),
+            Target::Key(key) => {
+                let claim = lead_key(self.hash_key(), key);
+                let held = self.log.claims(&[claim]).await.map_err(log_failed)?;
+                let holder = held.into_iter().next().flatten().ok_or_else(missing)?;
+                Ok(LeadId(holder.holder.id))
+            }
+            Target::New => Err(missing()),
+        }
+    }
+
+    /// Where an external key leads: a lead, else an opportunity's own stream id.
+    pub(crate) async fn root_of(&self, target: &Target) -> Result<Uuid, Error> {
+        match self.lead_id(target).await {
+            Err(Error::NotFound { .. }) => {
+                let Target::Key(key) = target else {
+                    return Err(Error::NotFound { what: "the lead".to_owned() });
+                };
+                let claim = leadline_log::ClaimKey {
+                    space: claims::OPPORTUNITY_KEYS,
+                    ..lead_key(self.hash_key(), key)
+                };
+                let held = self.log.claims(&[claim]).await.map_err(log_failed)?;
+                let holder = held.into_iter().next().flatten();
+                holder
+                    .map(|held| held.holder.id)
+                    .ok_or_else(|| Error::NotFound { what: "the lead".to_owned() })
+            }
+            found => found.map(|lead| lead.0),
+        }
+    }
+
+    /// Answers a view, caught up to the present head, as one JSON document.
+    ///
+    /// # Errors
+    /// The caller may not read, the view or a parameter is unknown, or a machine failed.
+    pub async fn view(
+        &self,
+        projections: &Projections,
+        caller: &Caller,
+        name: &str,
+        mut parameters: BTreeMap<String, String>,
+    ) -> Result<Value, Error> {
+        check_reads(caller, "read views")?;
+        if !leadline_views::NAMES.contains(&name) {
+            return Err(unknown_view(name));
+        }
+        let moment = self.moment(&mut parameters).await?;
+        projections.reach(self, name).await?;
+        let request = Request {
+            view: name.to_owned(),
+            as_of: moment.as_of,
+            axis: moment.axis,
+            instant: moment.instant,
+            parameters,
+        };
+        let mut document = query(&*projections.store, &request).await.map_err(query_failed)?;
+        self.open_envelopes(&mut document, caller.role.reads_names()).await?;
+        Ok(document)
+    }
+
+    /// A digest of a view's rows and position.
+    ///
+    /// # Errors
+    /// As [`Self::view`].
+    pub async fn view_checksum(
+        &self,
+        projections: &Projections,
+        caller: &Caller,
+        name: &str,
+    ) -> Result<Value, Error> {
+        check_reads(caller, "read views")?;
+        if !leadline_views::NAMES.contains(&name) {
+            return Err(unknown_view(name));
+        }
+        projections.reach(self, name).await?;
+        let checksum = projections
+            .store
+            .checksum(name, leadline_views::store::Generation::Live)
+            .await
+            .map_err(|error| Error::failed("store of views", error))?;
+        let digest = blake3::Hash::from_bytes(checksum.digest).to_hex();
+        Ok(
+            json!({"view": name, "checksum": digest.as_str(), "position": checksum.position.0, "versions": checksum.versions}),
+        )
+    }
+
+    /// One lead as it stands, or stood.
+    ///
+    /// # Errors
+    /// As [`Self::view`], or there was no such lead then.
+    pub async fn lead(
+        &self,
+        projections: &Projections,
+        caller: &Caller,
+        target: &Target,
+        mut parameters: BTreeMap<String, String>,
+    ) -> Result<Value, Error> {
+        check_reads(caller, "read leads")?;
+        let lead = self.lead_id(target).await?;
+        parameters.insert("root".to_owned(), lead.to_string());
+        let mut document = self.view(projections, caller, "lead", parameters).await?;
+        let row = document.get_mut("rows").and_then(Value::as_array_mut).and_then(Vec::pop);
+        row.ok_or_else(|| Error::NotFound { what: "the lead, as of then,".to_owned() })
+    }
+
+    /// A page of everything that happened to a lead and its lineage, oldest first.
+    ///
+    /// # Errors
+    /// The caller may not read, there is no such lead, or the log failed.
+    pub async fn history(
+        &self,
+        caller: &Caller,
+        target: &Target,
+        after: Position,
+        limit: usize,
+    ) -> Result<Value, Error> {
+        check_reads(caller, "read histories")?;
+        let root = self.root_of(target).await?;
+        let found = self.page(caller, Scope::Root(root), after, limit).await?;
+        if after == Position::START
+            && found.get("events").and_then(Value::as_array).is_some_and(Vec::is_empty)
+        {
+            return Err(Error::NotFound { what: "the lead".to_owned() });
+        }
+        Ok(found)
+    }
+
+    /// A page of the log. `next` is where the next page begins.
+    ///
+    /// # Errors
+    /// The caller may not read, or the log failed.
+    pub async fn events(
+        &self,
+        caller: &Caller,
+        after: Position,
+        limit: usize,
+    ) -> Result<Value, Error> {
+        check_reads(caller, "read events")?;
+        self.page(caller, Scope::All, after, limit).await
+    }
+
+    async fn page(
+        &self,
+        caller: &Caller,
+        scope: Scope,
+        after: Position,
+        limit: usize,
+    ) -> Result<Value, Error> {
+        let read = Read {
+            scope,
+            after,
+            through: None,
+            direction: Direction::Forward,
+            limit: limit.clamp(1, PAGE_EVENTS_MAX),
+        };
+        let page = self.log.read(read).await.map_err(log_failed)?;
+        let next = page.events.last().map_or(after, |event| event.position);
+        let events = page.events.iter().map(event_json).collect::<Result<Vec<_>, _>>()?;
+        let mut document = json!({"events": events, "next": next.0, "head": page.head.0});
+        self.open_envelopes(&mut document, caller.role.reads_names()).await?;
+        Ok(document)
+    }
+
+    /// Why an event came about: the event with the command that led to it.
+    ///
+    /// # Errors
+    /// The caller may not read, there is no event at this position, or the log failed.
+    pub async fn explain(&self, caller: &Caller, position: Position) -> Result<Value, Error> {
+        check_reads(caller, "read events")?;
+        let mut page =
+            self.page(caller, Scope::All, Position(position.0.saturating_sub(1)), 1).await?;
+        let event = page.get_mut("events").and_then(Value::as_array_mut).and_then(Vec::pop);
+        event
+            .filter(|event| event.get("position") == Some(&json!(position.0)))
+            .ok_or_else(|| Error::NotFound { what: format!("position {position}") })
+    }
+}
+
+/// An event as the API shows it, its envelopes still sealed.
+fn event_json(recorded: &Recorded) -> Result<Value, Error> {
+    let stored = &recorded.event;
+    let unreadable = |error| Error::failed("event log", error);
+    let meta = StoredMeta::decode(&stored.meta).map_err(unreadable)?;
+    let data: Value =
+        serde_json::from_slice(&stored.data).map_err(|error| Error::failed("event log", error))?;
+    let stream = stream_of(&stored.stream)
+        .map_or_else(|| stored.stream.to_string(), |stream| stream.to_string());
+    let trigger = meta.trigger.as_ref().map(|trigger| {
+        json!({
+            "command": trigger.command,
+            "payload": trigger.payload,
+            "actor": trigger.actor.name(),
+            "now": trigger.now.to_string(),
+            "occurred_at": trigger.occurred_at.to_string(),
+            "config_version": trigger.config_version,
+        })
+    });
+    Ok(json!({
+        "position": recorded.position.0,
+        "id": stored.event_id,
+        "type": stored.event_type,
+        "schema_version": stored.schema_version,
+        "class": meta.class.name(),
+        "stream": stream,
+        "version": recorded.version,
+        "root": stored.root,
+        "effective_at": Timestamp::from_millis(stored.effective_at).to_string(),
+        "recorded_at": Timestamp::from_millis(recorded.recorded_at).to_string(),
+        "actor": {"kind": meta.actor.kind.name(), "id": meta.actor.id, "on_behalf_of": meta.actor.on_behalf_of},
+        "command": meta.command,
+        "command_id": meta.command_id.0,
+        "trace_id": meta.trace_id,
+        "policies": meta.policies.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "rule": meta.rule,
+        "inputs": meta.inputs.iter().map(|(name, input)| (name.clone(), input_json(input))).collect::<serde_json::Map<_, _>>(),
+        "data": data,
+        "trigger": trigger,
+    }))
+}
+
+fn input_json(input: &leadline_domain::decision::Input) -> Value {
+    use leadline_domain::decision::Input;
+    match input {
+        Input::Text(text) => text.as_str().into(),
+        Input::Number(number) => (*number).into(),
+        Input::Time(at) => at.to_string().into(),
+        Input::Flag(flag) => (*flag).into(),
+    }
+}
