@@ -423,3 +423,6 @@ impl Listed for ActorKind {
         Self::named(name)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Personal data in clear: for as long as it takes to seal or to show it.
 
 use crate::stored::value::{Listed, Name};
+use crate::stored::write_json;
 use leadline_domain::sealed::{Field, FieldSet};
 use serde::de::{self, Deserializer, MapAccess, Visitor};
 use serde::ser::{SerializeMap, Serializer};
@@ -80,10 +81,9 @@ impl PersonalFields {
     }
 
     /// Compact JSON, wiped when dropped: what is sealed.
-    #[expect(clippy::expect_used, reason = "texts under text keys are always serialisable")]
     pub fn to_json(&self) -> Zeroizing<Vec<u8>> {
         let mut json = Zeroizing::new(Vec::with_capacity(self.json_bytes_max()));
-        serde_json::to_writer(&mut *json, self).expect("texts under text keys");
+        write_json(self, &mut json);
         json
     }
 
@@ -135,29 +135,30 @@ impl Serialize for PersonalFields {
 
 impl<'de> Deserialize<'de> for PersonalFields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields;
+        deserializer.deserialize_map(Fields)
+    }
+}
 
-        impl<'de> Visitor<'de> for Fields {
-            type Value = PersonalFields;
+/// Reads fields one by one.
+struct Fields;
 
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("personal fields")
-            }
+impl<'de> Visitor<'de> for Fields {
+    type Value = PersonalFields;
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut fields = PersonalFields::default();
-                while let Some(Name(field)) = map.next_key::<Name<Field>>()? {
-                    if field == Field::Custom {
-                        fields.custom = map.next_value()?;
-                    } else if fields.values.insert(field, map.next_value()?).is_some() {
-                        return Err(de::Error::custom(format_args!("{} twice", Field::WHAT)));
-                    }
-                }
-                Ok(fields)
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("personal fields")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<PersonalFields, A::Error> {
+        let mut fields = PersonalFields::default();
+        while let Some(Name(field)) = map.next_key::<Name<Field>>()? {
+            if field == Field::Custom {
+                fields.custom = map.next_value()?;
+            } else if fields.values.insert(field, map.next_value()?).is_some() {
+                return Err(de::Error::custom(format_args!("{} twice", Field::WHAT)));
             }
         }
-
-        deserializer.deserialize_map(Fields)
+        Ok(fields)
     }
 }
 

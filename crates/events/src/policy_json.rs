@@ -188,3 +188,6 @@ fn take_kind(rules: &mut Map<String, Value>, errors: &mut Vec<String>) -> Option
     }
     kind
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,14 +53,19 @@ pub(crate) type Form<'a, T> = <T as Stored>::Form<'a>;
 const DATA_BYTES_USUAL: usize = 512;
 
 /// JSON of `form`.
-#[expect(
-    clippy::expect_used,
-    reason = "stored forms have string keys and no fallible serialiser, and memory does not refuse a write"
-)]
 pub(crate) fn json<F: Serialize>(form: &F) -> Vec<u8> {
     let mut data = Vec::with_capacity(DATA_BYTES_USUAL);
-    serde_json::to_writer(&mut data, form).expect("a stored form is always serialisable");
+    write_json(form, &mut data);
     data
+}
+
+/// Appends the JSON of `form`.
+#[expect(
+    clippy::expect_used,
+    reason = "stored forms have text keys and no fallible serialiser, and memory does not refuse a write"
+)]
+pub(crate) fn write_json<F: Serialize>(form: &F, data: &mut Vec<u8>) {
+    serde_json::to_writer(data, form).expect("a stored form is always serialisable");
 }
 
 /// The stored event of this form.
@@ -74,13 +79,14 @@ pub(crate) fn encoded<F: Serialize>(
 
 /// Declares the struct of a stored form: the required fields, then those that are left out where there is nothing.
 macro_rules! stored_form {
-    ($form:ident { $($field:ident: $type:ty),* ; $($optional:ident: $maybe:ty),* }) => {
+    ($form:ident { $($field:ident: $type:ty),* ; $($(#[$attribute:meta])* $optional:ident: $maybe:ty),* }) => {
         #[derive(serde::Serialize, serde::Deserialize)]
         #[serde(deny_unknown_fields)]
         pub(crate) struct $form<'a> {
             $(pub(crate) $field: $crate::stored::Form<'a, $type>,)*
             $(
                 #[serde(skip_serializing_if = "Option::is_none")]
+                $(#[$attribute])*
                 pub(crate) $optional: $crate::stored::Form<'a, $maybe>,
             )*
             #[serde(skip)]
@@ -91,8 +97,8 @@ macro_rules! stored_form {
 
 /// Declares the stored form of a struct of the domain, field by field under the same names.
 macro_rules! stored_struct {
-    ($form:ident = $domain:ident { $($field:ident: $type:ty),* ; $($optional:ident: $maybe:ty),* }) => {
-        $crate::stored::stored_form!($form { $($field: $type),* ; $($optional: $maybe),* });
+    ($form:ident = $domain:ident { $($field:ident: $type:ty),* ; $($(#[$attribute:meta])* $optional:ident: $maybe:ty),* }) => {
+        $crate::stored::stored_form!($form { $($field: $type),* ; $($(#[$attribute])* $optional: $maybe),* });
 
         impl $crate::stored::Stored for $domain {
             type Form<'a> = $form<'a>;
@@ -124,14 +130,14 @@ macro_rules! stored_struct {
 macro_rules! stored_events {
     (
         fields { $($name:literal $version:literal $form:ident = $variant:ident {
-            $($field:ident: $type:ty),* ; $($optional:ident: $maybe:ty),*
+            $($field:ident: $type:ty),* ; $($(#[$attribute:meta])* $optional:ident: $maybe:ty),*
         })* }
         whole { $($whole_name:literal $whole_version:literal = $whole:ident($payload:ty))* }
         by { $($own_name:literal $own_version:literal $module:ident = $own:ident {
             $($part:ident),*
         })* }
     ) => {
-        $($crate::stored::stored_form!($form { $($field: $type),* ; $($optional: $maybe),* });)*
+        $($crate::stored::stored_form!($form { $($field: $type),* ; $($(#[$attribute])* $optional: $maybe),* });)*
 
         /// The types of this aggregate with their current versions.
         pub(crate) const TYPES: &[(&str, u16)] =

@@ -67,12 +67,12 @@ pub enum Error {
 /// # Errors
 /// A step is missing, doubled or leads nowhere.
 pub fn check() -> Result<(), Error> {
-    checked(UPCASTERS, codec::types())
+    checked(UPCASTERS, &codec::types())
 }
 
 fn checked(
     upcasters: &[Upcaster],
-    types: impl Iterator<Item = (&'static str, u16)> + Clone,
+    types: &(impl Iterator<Item = (&'static str, u16)> + Clone),
 ) -> Result<(), Error> {
     for (event_type, current) in types.clone() {
         for from in 1..current {
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn an_old_event_is_brought_up_to_date_step_by_step() {
-        checked(EXAMPLE, example(3)).unwrap();
+        checked(EXAMPLE, &example(3)).unwrap();
         let first = apply(EXAMPLE, "lead.example", 1..3, br#"{"from":"web"}"#).unwrap();
         assert_eq!(first, br#"{"cycle":1,"source":"web"}"#);
         let second = apply(EXAMPLE, "lead.example", 2..3, br#"{"source":"web"}"#).unwrap();
@@ -155,13 +155,13 @@ mod tests {
 
     #[test]
     fn a_gap_a_double_and_a_stray_step_are_found_at_start() {
-        assert!(matches!(checked(EXAMPLE, example(4)), Err(Error::Gap { from: 3, .. })));
+        assert!(matches!(checked(EXAMPLE, &example(4)), Err(Error::Gap { from: 3, .. })));
         assert!(matches!(
-            checked(EXAMPLE, example(2)),
+            checked(EXAMPLE, &example(2)),
             Err(Error::Astray { event_type: "lead.example", from: 2 })
         ));
         let doubled = [EXAMPLE, EXAMPLE].concat();
-        assert!(matches!(checked(&doubled, example(3)), Err(Error::Ambiguous { .. })));
+        assert!(matches!(checked(&doubled, &example(3)), Err(Error::Ambiguous { .. })));
     }
 
     #[test]

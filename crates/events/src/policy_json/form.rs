@@ -140,7 +140,7 @@ pub(super) fn read(
         Kind::SourceCatalogue => fields(rules, errors)
             .map(|form| Document::SourceCatalogue(source_catalogue(form, errors))),
         Kind::Conversion => fields(rules, errors)
-            .and_then(|form| conversion(form, errors))
+            .and_then(|form| conversion(&form, errors))
             .map(Document::Conversion),
         Kind::AcceptanceSla => fields(rules, errors)
             .and_then(|form| acceptance_sla(form, errors))
@@ -247,7 +247,7 @@ fn source_catalogue(form: SourceCatalogueForm, errors: &mut Vec<String>) -> Sour
     }
 }
 
-fn conversion(form: ConversionForm, errors: &mut Vec<String>) -> Option<ConversionPolicy> {
+fn conversion(form: &ConversionForm, errors: &mut Vec<String>) -> Option<ConversionPolicy> {
     let convert_from: Vec<Phase> = form.convert_from.iter().map(|Name(phase)| *phase).collect();
     if convert_from.is_empty() {
         errors.push("convert_from: at least one phase is needed".to_owned());

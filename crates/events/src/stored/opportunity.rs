@@ -27,7 +27,7 @@ impl Stored for Origin {
 stored_struct!(OpenedV1 = Opened {
     stage: String, undated: bool;
     origin: Origin, account: Option<AccountId>, contact: Option<ContactId>, owner: Option<String>,
-    probability: Option<ProbabilityBp>, amount: Option<Money>, close_date: Option<Timestamp>,
+    #[serde(rename = "probability_bp")] probability: Option<ProbabilityBp>, amount: Option<Money>, close_date: Option<Timestamp>,
     product: Option<String>, campaign: Option<String>, source: Option<String>,
     attributes: BTreeMap<String, String>
 });
@@ -36,11 +36,11 @@ stored_events! {
     fields {
         "opportunity.stage_advanced" 1 StageAdvancedV1 = StageAdvanced {
             from: String, to: String;
-            probability: Option<ProbabilityBp>
+            #[serde(rename = "probability_bp")] probability: Option<ProbabilityBp>
         }
         "opportunity.stage_regressed" 1 StageRegressedV1 = StageRegressed {
             from: String, to: String;
-            probability: Option<ProbabilityBp>, reason: Option<String>
+            #[serde(rename = "probability_bp")] probability: Option<ProbabilityBp>, reason: Option<String>
         }
         "opportunity.amount_changed" 1 AmountChangedV1 = AmountChanged {
             to: Money;
@@ -57,7 +57,7 @@ stored_events! {
         }
         "opportunity.reopened" 1 ReopenedV1 = Reopened {
             stage: String;
-            probability: Option<ProbabilityBp>
+            #[serde(rename = "probability_bp")] probability: Option<ProbabilityBp>
         }
     }
     whole {
