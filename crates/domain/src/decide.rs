@@ -37,8 +37,8 @@ impl Decider for Leadline {
     }
 
     fn reads(command: &Command) -> Vec<StreamId> {
-        let mut reads = vec![command.target(), StreamId::Config];
-        for other in others(command) {
+        let mut reads = vec![command.target()];
+        for other in std::iter::once(StreamId::Config).chain(others(command)) {
             if !reads.contains(&other) {
                 reads.push(other);
             }

@@ -45,13 +45,7 @@ pub(crate) struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     pub(crate) const fn new(inputs: &'a Inputs<'a>, context: &'a Context) -> Self {
-        Self {
-            inputs,
-            context,
-            registrations: Vec::new(),
-            events: Vec::new(),
-            claims: Vec::new(),
-        }
+        Self { inputs, context, registrations: Vec::new(), events: Vec::new(), claims: Vec::new() }
     }
 
     pub(crate) const fn is_empty(&self) -> bool {

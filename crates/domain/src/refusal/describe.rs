@@ -320,3 +320,47 @@ impl Refusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sealed::Field;
+
+    #[test]
+    fn a_refusal_says_what_is_missing_and_what_is_allowed() {
+        let refusal = Refusal::FieldsMissing {
+            code: "name_or_company_required",
+            missing: vec![Field::LastName, Field::Company],
+        };
+        assert_eq!(refusal.code(), "name_or_company_required");
+        assert_eq!(refusal.missing(), ["last_name", "company"]);
+        assert_eq!(refusal.detail(), "Give at least one of: last_name, company.");
+        let refusal = Refusal::TransitionNotAllowed {
+            phase: Phase::Nurturing,
+            allowed: vec!["MarkMQL", "QualifyLead"],
+        };
+        assert_eq!(refusal.category(), Category::Conflict);
+        assert_eq!(refusal.allowed(), ["MarkMQL", "QualifyLead"]);
+        assert_eq!(refusal.detail(), "The lead is nurturing; from here: MarkMQL, QualifyLead.");
+    }
+
+    #[test]
+    fn advice_names_no_person() {
+        let owner = "Ada Lovelace".to_owned();
+        let refusals = [
+            Refusal::NotAssignee { owner: owner.clone() },
+            Refusal::AlreadyAccepted { owner: Some(owner) },
+        ];
+        for refusal in refusals {
+            assert!(!refusal.detail().contains("Ada"), "{}", refusal.code());
+        }
+    }
+
+    #[test]
+    fn only_time_alone_heals_a_date_in_the_future() {
+        assert!(Refusal::OccurredInFuture.retryable());
+        assert!(!Refusal::AlreadyMql.retryable());
+        assert_eq!(Refusal::Erased.category().name(), "erased");
+        assert_eq!(Refusal::NotAssignee { owner: String::new() }.category(), Category::Forbidden);
+    }
+}
