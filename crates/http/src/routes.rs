@@ -1,0 +1,451 @@
+//! The table of operations, and the router made of it.
+
+use crate::api::Api;
+use crate::operation::{Gives, Handler, Operation, Parameter, Takes, asked, part, sent};
+use crate::problem::Problem;
+use crate::request::{Call, caller};
+use crate::{batch, commands, keys, reads, service, streams};
+use axum::Router;
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{RawPathParams, Request, State};
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{MethodFilter, on};
+use leadline_capture::codec::{Aggregate, CommandSpec, commands as specs};
+use metrics::{Counter, Histogram};
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+const ID: Parameter =
+    part("id", "Its id, or `key:` and the key that the source system knows it by.");
+const NAME: Parameter = part("name", "Name of the view.");
+const AS_OF: Parameter = asked("as_of", "As of when: an RFC 3339 time or a position of the log.");
+const AXIS: Parameter =
+    asked("axis", "Of an `as_of` time: `true` as we know it today, `known` as it was known then.");
+const AFTER: Parameter = asked("after", "Only what lies after this position.");
+const LIMIT: Parameter = asked("limit", "Most events: 1 to 500.");
+const SEEN: Parameter = sent("Last-Event-ID", "Go on after this position.");
+const CONDITIONS: [Parameter; 4] = [
+    asked("wait", "Reply after this view has applied the command, or after 5 seconds."),
+    sent("Idempotency-Key", "Unique for ever: the same command under the same key happens once."),
+    sent("If-Match", "The quoted version that the target must have."),
+    sent("traceparent", "W3C trace context; its trace id is kept with the events."),
+];
+
+struct Row {
+    method: Method,
+    path: &'static str,
+    name: &'static str,
+    tag: &'static str,
+    about: &'static str,
+    parameters: &'static [Parameter],
+    takes: Takes,
+    gives: Gives,
+    success: u16,
+    handler: Handler,
+}
+
+const LEADS: Row = Row {
+    method: Method::GET,
+    path: "/v1/leads",
+    name: "leads",
+    tag: "leads",
+    about: "Leads as they stand, by filters.",
+    parameters: &[
+        asked("phase", "Only leads in this phase."),
+        asked("owner", "Only leads of this person."),
+        asked("queue", "Only leads in this queue."),
+        asked("source", "Only leads of this source."),
+        asked("cursor", "Where the next page begins, as the last one said."),
+        asked("limit", "Most leads: at most 500."),
+        AS_OF,
+        AXIS,
+    ],
+    takes: Takes::Nothing,
+    gives: Gives::Json("The leads, as `rows` of flat objects."),
+    success: 200,
+    handler: Handler::Keyed(reads::leads),
+};
+const VIEW: Row = Row { tag: "views", ..LEADS };
+const EVENT: Row = Row { tag: "events", ..LEADS };
+const KEY: Row = Row { tag: "keys", parameters: &[], ..LEADS };
+const POLICY: Row = Row { tag: "policies", method: Method::POST, gives: Gives::Reply, ..LEADS };
+const SERVICE: Row = Row { tag: "service", parameters: &[], ..LEADS };
+
+const ROWS: &[Row] = &[
+    Row { ..LEADS },
+    Row {
+        path: "/v1/leads/{id}",
+        name: "lead",
+        about: "One lead, as it stands or stood.",
+        parameters: &[ID, AS_OF, AXIS],
+        gives: Gives::Json("The lead, as one flat object."),
+        handler: Handler::Keyed(reads::lead),
+        ..LEADS
+    },
+    Row {
+        path: "/v1/leads/{id}/history",
+        name: "history",
+        about: "Everything that happened to a lead and what came of it, oldest first.",
+        parameters: &[ID, AFTER, LIMIT],
+        gives: Gives::Json("`events`, `next` and `head`."),
+        handler: Handler::Keyed(reads::history),
+        ..LEADS
+    },
+    Row {
+        path: "/v1/views/{name}",
+        name: "view",
+        about: "A view, caught up to the head of the log. Each view has parameters of its own besides.",
+        parameters: &[NAME, AS_OF, AXIS],
+        gives: Gives::Json("One document: `rows` of flat objects and totals."),
+        handler: Handler::Keyed(reads::view),
+        ..VIEW
+    },
+    Row {
+        path: "/v1/views/{name}/checksum",
+        name: "view_checksum",
+        about: "A digest of a view's rows and position, to compare with another's.",
+        parameters: &[NAME],
+        gives: Gives::Json("`checksum` and `position`."),
+        handler: Handler::Keyed(reads::checksum),
+        ..VIEW
+    },
+    Row {
+        method: Method::POST,
+        path: "/v1/views/{name}/rebuild",
+        name: "rebuild_view",
+        about: "Build a view anew from the log, beside the one that answers, then swap. For admins.",
+        parameters: &[NAME],
+        gives: Gives::Json("The position that the new rows reflect."),
+        handler: Handler::Keyed(reads::rebuild),
+        ..VIEW
+    },
+    Row {
+        path: "/v1/views/{name}/stream",
+        name: "view_stream",
+        about: "An event whenever the view has moved; its id is the view's new position.",
+        parameters: &[NAME, AFTER, SEEN],
+        gives: Gives::Text("text/event-stream", "Events of type `moved`."),
+        handler: Handler::Keyed(streams::moves),
+        ..VIEW
+    },
+    Row {
+        path: "/v1/events",
+        name: "events",
+        about: "A page of the log.",
+        parameters: &[AFTER, LIMIT],
+        gives: Gives::Json("`events`, `next` (where the next page begins) and `head`."),
+        handler: Handler::Keyed(reads::events),
+        ..EVENT
+    },
+    Row {
+        path: "/v1/events/stream",
+        name: "event_stream",
+        about: "The log as it grows, without gap or repeat; ids are positions.",
+        parameters: &[AFTER, SEEN],
+        gives: Gives::Text("text/event-stream", "Events of the log by their types."),
+        handler: Handler::Keyed(streams::events),
+        ..EVENT
+    },
+    Row {
+        path: "/v1/events/{position}",
+        name: "explain",
+        about: "One event with the rule, inputs and policies that led to it.",
+        parameters: &[part("position", "Its position in the log.")],
+        gives: Gives::Json("The event."),
+        handler: Handler::Keyed(reads::explain),
+        ..EVENT
+    },
+    Row {
+        method: Method::POST,
+        path: "/v1/commands",
+        name: "commands",
+        tag: "commands",
+        about: "Up to 1,000 commands, handled in order; one result each, in order.",
+        parameters: &[],
+        takes: Takes::Text(
+            batch::BATCHES,
+            "A JSON array, or one object a line: `type`, `target`, `payload`, `idempotency_key`, `occurred_at`, `if_version`.",
+        ),
+        gives: Gives::Json(
+            "One result per command with its `status`, in order; a line each where lines were sent.",
+        ),
+        handler: Handler::Keyed(batch::run),
+        ..LEADS
+    },
+    Row {
+        path: "/v1/policies",
+        name: "publish_policy",
+        about: "Publish a policy version. It never changes again.",
+        parameters: &CONDITIONS,
+        takes: Takes::Text(commands::JSON, "The policy: `kind`, `name`, `version` and its rules."),
+        handler: Handler::Keyed(commands::publish),
+        ..POLICY
+    },
+    Row {
+        path: "/v1/policies/{policy}/activate",
+        name: "activate_policy",
+        about: "Put a published policy version in force.",
+        parameters: &[
+            part("policy", "The version, as `name@version`."),
+            CONDITIONS[0],
+            CONDITIONS[1],
+            CONDITIONS[2],
+            CONDITIONS[3],
+        ],
+        takes: Takes::Text(commands::JSON, "Nothing, or `effective_from`: an RFC 3339 time."),
+        handler: Handler::Keyed(commands::activate),
+        ..POLICY
+    },
+    Row {
+        path: "/v1/keys",
+        name: "keys",
+        about: "API keys, without secrets. For admins.",
+        gives: Gives::Json("`keys`: id, label, role, whether revoked."),
+        handler: Handler::Keyed(keys::list),
+        ..KEY
+    },
+    Row {
+        method: Method::POST,
+        path: "/v1/keys",
+        name: "create_key",
+        about: "Create an API key. For admins.",
+        takes: Takes::Text(commands::JSON, "`label` and `role`."),
+        gives: Gives::Json("The key: `bearer` is shown this once."),
+        success: 201,
+        handler: Handler::Keyed(keys::create),
+        ..KEY
+    },
+    Row {
+        method: Method::DELETE,
+        path: "/v1/keys/{key}",
+        name: "revoke_key",
+        about: "Revoke an API key. For admins.",
+        parameters: &[part("key", "Public id of the key.")],
+        gives: Gives::Json("The key's id."),
+        handler: Handler::Keyed(keys::revoke),
+        ..KEY
+    },
+    Row {
+        path: "/healthz",
+        name: "health",
+        about: "Whether the process lives.",
+        gives: Gives::Json("That it lives."),
+        handler: Handler::Open(service::health),
+        ..SERVICE
+    },
+    Row {
+        path: "/readyz",
+        name: "ready",
+        about: "Whether the log can be written and views are near its head; 503 where not.",
+        gives: Gives::Json("`ready`, and what is not."),
+        handler: Handler::Open(service::ready),
+        ..SERVICE
+    },
+    Row {
+        path: "/metrics",
+        name: "metrics",
+        about: "Metrics of the process.",
+        gives: Gives::Text("text/plain", "Prometheus's text format."),
+        handler: Handler::Open(service::metrics),
+        ..SERVICE
+    },
+    Row {
+        path: "/openapi.json",
+        name: "openapi",
+        about: "This description.",
+        gives: Gives::Json("OpenAPI 3.1."),
+        handler: Handler::Open(service::description),
+        ..SERVICE
+    },
+    Row {
+        path: "/docs",
+        name: "docs",
+        about: "This description for people.",
+        gives: Gives::Text("text/html", "One page."),
+        handler: Handler::Open(service::docs),
+        ..SERVICE
+    },
+    Row {
+        path: "/docs/style.css",
+        name: "docs_style",
+        about: "The style of that page.",
+        gives: Gives::Text("text/css", "A style sheet."),
+        handler: Handler::Open(service::style),
+        ..SERVICE
+    },
+];
+
+/// Every operation of the API.
+pub(crate) fn operations() -> Vec<Operation> {
+    let rows = ROWS.iter().map(|row| Operation {
+        method: row.method.clone(),
+        path: Cow::Borrowed(row.path),
+        name: Cow::Borrowed(row.name),
+        tag: row.tag,
+        about: Cow::Borrowed(row.about),
+        parameters: row.parameters.to_vec(),
+        takes: row.takes,
+        gives: row.gives,
+        success: row.success,
+        handler: row.handler,
+    });
+    // A policy is named by its version, not by an id: its row is above.
+    let sent = specs().filter(|spec| spec.aggregate != Aggregate::Policy);
+    let mut all: Vec<Operation> = sent.map(command).chain(rows).collect();
+    let erase = specs().find(|spec| spec.aggregate == Aggregate::Subject).map(command);
+    all.extend(erase.map(|erase| Operation {
+        method: Method::DELETE,
+        path: Cow::Borrowed("/v1/subjects/{id}"),
+        name: Cow::Borrowed("delete_subject"),
+        ..erase
+    }));
+    all
+}
+
+fn command(spec: &'static CommandSpec) -> Operation {
+    let collection = spec.aggregate.collection();
+    let path = if spec.opens {
+        format!("/v1/{collection}")
+    } else {
+        format!("/v1/{collection}/{{id}}/{}", spec.path)
+    };
+    let id = (!spec.opens).then_some(ID);
+    Operation {
+        method: Method::POST,
+        path: Cow::Owned(path),
+        name: Cow::Borrowed(spec.name),
+        tag: collection,
+        about: Cow::Borrowed(spec.about),
+        parameters: id.into_iter().chain(CONDITIONS).collect(),
+        takes: Takes::Command(spec.name),
+        gives: Gives::Reply,
+        success: if spec.opens { 201 } else { 200 },
+        handler: Handler::Command(spec),
+    }
+}
+
+/// The API as a router.
+pub fn router(api: Api) -> Router {
+    let mut router = Router::new();
+    for operation in operations() {
+        let Ok(filter) = MethodFilter::try_from(operation.method.clone()) else { continue };
+        let (handler, meter) = (operation.handler, Arc::new(Meter::new(&operation)));
+        let run = move |State(api): State<Api>,
+                        path: Result<RawPathParams, RawPathParamsRejection>,
+                        request: Request| async move {
+            let begun = Instant::now();
+            let response = match handle(api, handler, path, request).await {
+                Ok(response) => response,
+                Err(problem) => problem.into_response(),
+            };
+            meter.note(response.status(), begun.elapsed());
+            response
+        };
+        router = router.route(&operation.path, on(filter, run));
+    }
+    router
+        .fallback(|| async { Problem::no_route() })
+        .method_not_allowed_fallback(|| async {
+            let detail = "this path takes another method; see the `Allow` header";
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+        })
+        .with_state(api)
+}
+
+async fn handle(
+    api: Api,
+    handler: Handler,
+    path: Result<RawPathParams, RawPathParamsRejection>,
+    request: Request,
+) -> Result<Response, Problem> {
+    if let Handler::Open(run) = handler {
+        return run(api).await;
+    }
+    let permit = Arc::clone(&api.requests).try_acquire_owned();
+    let _permit = permit.map_err(|_| Problem::busy("too many requests are being handled"))?;
+    let path =
+        path.map_err(|_| Problem::malformed("path_invalid", "the path is not well-formed UTF-8"))?;
+    let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let (parts, body) = request.into_parts();
+    let caller = caller(&api, &parts.headers)?;
+    let call =
+        Call { api, caller, uri: parts.uri, headers: parts.headers, body: Mutex::new(body), path };
+    match handler {
+        Handler::Keyed(run) => run(call).await,
+        Handler::Command(spec) => commands::run(spec, call).await,
+        Handler::Open(_) => Err(Problem::no_route()),
+    }
+}
+
+/// Counts and times the requests of one operation. Its labels are the route's template, never the path itself.
+struct Meter {
+    method: Method,
+    route: String,
+    by_class: [Counter; 6],
+    seconds: Histogram,
+}
+
+impl Meter {
+    fn new(operation: &Operation) -> Self {
+        let (method, route) = (operation.method.to_string(), operation.path.to_string());
+        let by_class = ["other", "1xx", "2xx", "3xx", "4xx", "5xx"].map(|class| {
+            metrics::counter!("leadline_http_requests_total", "method" => method.clone(),
+                "route" => route.clone(), "status" => class)
+        });
+        let seconds = metrics::histogram!("leadline_http_request_seconds",
+            "method" => method, "route" => route.clone());
+        Self { method: operation.method.clone(), route, by_class, seconds }
+    }
+
+    fn note(&self, status: StatusCode, took: Duration) {
+        let class = usize::from(status.as_u16() / 100);
+        if let Some(counter) = self.by_class.get(class).or(self.by_class.first()) {
+            counter.increment(1);
+        }
+        self.seconds.record(took);
+        let (method, route, status) = (&self.method, &self.route, status.as_u16());
+        let micros = took.as_micros();
+        match status {
+            500.. => tracing::warn!(%method, %route, status, micros, "request"),
+            401 | 403 => tracing::info!(%method, %route, status, micros, "request"),
+            _ => tracing::debug!(%method, %route, status, micros, "request"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_operation_has_its_own_place_and_name() {
+        let mut places = BTreeSet::new();
+        let mut names = BTreeSet::new();
+        for operation in operations() {
+            let place = (operation.method.to_string(), operation.path.to_string());
+            assert!(places.insert(place), "{} {}", operation.method, operation.path);
+            assert!(names.insert(operation.name.to_string()), "{}", operation.name);
+        }
+    }
+
+    #[test]
+    fn every_parameter_of_a_path_is_described() {
+        for operation in operations() {
+            let described: Vec<&str> = operation
+                .parameters
+                .iter()
+                .filter(|parameter| parameter.place == "path")
+                .map(|parameter| parameter.name)
+                .collect();
+            let named: Vec<&str> = operation
+                .path
+                .split('/')
+                .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+                .collect();
+            assert_eq!(described, named, "{}", operation.path);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What machines ask about the process itself.
+
+use crate::api::Api;
+use crate::commands::document;
+use crate::operation::Answer;
+use crate::{documents, openapi};
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+
+/// Most events by which a view may trail the log of a process that is ready.
+const VIEW_LAG_EVENTS_MAX: u64 = 10_000;
+
+/// The process lives.
+pub(crate) fn health(_: Api) -> Answer {
+    Box::pin(async { Ok(document(br#"{"status":"alive"}"#.to_vec())) })
+}
+
+/// The log can be written, and views are near its head.
+pub(crate) fn ready(api: Api) -> Answer {
+    Box::pin(async move {
+        let (ready, report) = api.engine.ready(&api.projections, VIEW_LAG_EVENTS_MAX).await;
+        let mut response = document(report.to_string().into_bytes());
+        if !ready {
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        }
+        Ok(response)
+    })
+}
+
+/// Metrics, as Prometheus reads them.
+pub(crate) fn metrics(api: Api) -> Answer {
+    Box::pin(async move {
+        let text = api.metrics.render();
+        Ok(text_of("text/plain; version=0.0.4; charset=utf-8", Body::from(text)))
+    })
+}
+
+/// The API's description.
+pub(crate) fn description(_: Api) -> Answer {
+    Box::pin(async { Ok(text_of("application/json", Body::from(openapi::DOCUMENT.as_bytes()))) })
+}
+
+/// The API's description for people.
+pub(crate) fn docs(_: Api) -> Answer {
+    Box::pin(async {
+        let page = Body::from(documents::PAGE.as_bytes());
+        let mut response = text_of("text/html; charset=utf-8", page);
+        let policy =
+            "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+        Ok(response)
+    })
+}
+
+/// The style of that page.
+pub(crate) fn style(_: Api) -> Answer {
+    Box::pin(async { Ok(text_of("text/css; charset=utf-8", Body::from(documents::STYLE))) })
+}
+
+fn text_of(kind: &'static str, body: Body) -> Response {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}
