@@ -7,7 +7,7 @@ use leadline_domain::id::{CommandId, SubjectId};
 use leadline_domain::policy::PolicyRef;
 use leadline_domain::sealed::{Field, FieldSet, Sealed};
 use leadline_domain::{Event, Timestamp, lead};
-use leadline_events::{Meta, PersonalFields, StoredMeta, Trigger, decode, encode, seal};
+use leadline_events::{Meta, PersonalFields, StoredMeta, Trigger, decode, encode, meta, seal};
 use leadline_log::vault::Key;
 use serde_json::value::RawValue;
 use std::hint::black_box;
@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let policies = [PolicyRef(Arc::from("default-sources@1#0123456789abcdef"))];
     let explanation = Explanation { rule: "capture.new", inputs: Vec::new() };
     let payload = RawValue::from_string(String::from_utf8(encode(&event).data.to_vec())?)?;
-    let meta = Meta {
+    let envelope_of = Meta {
         class: Class::Fact,
         actor: &actor,
         command_id: CommandId(id),
@@ -61,12 +61,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             config_version: 12,
         }),
     };
-    let (stored, envelope_json) = (encode(&event), meta.encode());
+    let (stored, envelope_json) = (encode(&event), envelope_of.encode());
     println!("{} bytes of data, {} bytes of meta", stored.data.len(), envelope_json.len());
     time("write data", || drop(black_box(encode(black_box(&event)))));
-    time("write meta", || drop(black_box(black_box(&meta).encode())));
+    time("write meta", || drop(black_box(black_box(&envelope_of).encode())));
     time("read data", || drop(black_box(decode("lead.captured", 1, black_box(&stored.data)))));
     time("read meta", || drop(black_box(StoredMeta::decode(black_box(&envelope_json)))));
+    time("read actor", || drop(black_box(meta::actor_of(black_box(&envelope_json)))));
     time("seal", || drop(black_box(sealed())));
     time("open", || {
         drop(black_box(seal::open(&key, id, id, seal::PERSON, black_box(&envelope))));

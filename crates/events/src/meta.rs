@@ -1,20 +1,20 @@
 //! The part of an event's envelope that is stored as JSON beside the log's columns.
 
+mod inputs;
+
 use crate::codec::Error;
 use crate::stored::value::{Listed, Name};
 use crate::stored::{Malformed, Stored, json};
 use bytes::Bytes;
+use inputs::Inputs;
 use leadline_domain::Timestamp;
 use leadline_domain::actor::{Actor, ActorKind};
 use leadline_domain::decision::{Class, Explanation, Input, Mode};
 use leadline_domain::id::{CommandId, SubjectId};
 use leadline_domain::policy::PolicyRef;
-use serde::de::{self, Deserializer, MapAccess, Visitor};
-use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::fmt;
 use uuid::Uuid;
 
 /// The envelope of an event about to be appended. Holds nothing personal in clear.
@@ -168,15 +168,6 @@ enum ModeForm {
     Migration { enforce_policies: bool, strict: bool },
 }
 
-/// The inputs of an explanation, as an object in the order in which the rule looked at them. A time is
-/// `{"at": milliseconds}`, so that it is not taken for a number.
-enum Inputs<'a> {
-    Written(&'a [(&'static str, Input)]),
-    Read(Vec<(String, Input)>),
-}
-
-struct InputForm<'a>(Cow<'a, Input>);
-
 impl Meta<'_> {
     /// The envelope as compact JSON.
     pub fn encode(&self) -> Bytes {
@@ -242,11 +233,7 @@ impl StoredMeta {
         };
         Ok(Self {
             class: form.class.0,
-            actor: Actor {
-                kind: form.actor.kind.0,
-                id: form.actor.id.into_owned(),
-                on_behalf_of: form.actor.on_behalf_of.map(Cow::into_owned),
-            },
+            actor: form.actor.read(),
             command_id: CommandId(form.command_id),
             command: form.command.into_owned(),
             correlation: form.correlation.unwrap_or(form.command_id),
@@ -258,6 +245,31 @@ impl StoredMeta {
             subject: form.subject.map(SubjectId),
             trigger: form.trigger.map(StoredTrigger::read).transpose()?,
         })
+    }
+}
+
+/// Reads the actor out of an envelope, and passes over everything else: what a fold needs of each of many events.
+///
+/// # Errors
+/// The bytes are no envelope.
+pub fn actor_of(meta: &[u8]) -> Result<Actor, Error> {
+    #[derive(Deserialize)]
+    struct Acted<'a> {
+        actor: ActorForm<'a>,
+    }
+
+    let read: Result<Acted<'_>, _> = serde_json::from_slice(meta);
+    let Acted { actor } = read.map_err(|error| Error::Envelope { source: Box::new(error) })?;
+    Ok(actor.read())
+}
+
+impl ActorForm<'_> {
+    fn read(self) -> Actor {
+        Actor {
+            kind: self.kind.0,
+            id: self.id.into_owned(),
+            on_behalf_of: self.on_behalf_of.map(Cow::into_owned),
+        }
     }
 }
 
@@ -277,124 +289,6 @@ impl StoredTrigger {
             occurred_at: Stored::read(form.occurred_at)?,
             config_version: form.config_version,
         })
-    }
-}
-
-impl Inputs<'_> {
-    fn is_empty(&self) -> bool {
-        match self {
-            Self::Written(inputs) => inputs.is_empty(),
-            Self::Read(inputs) => inputs.is_empty(),
-        }
-    }
-
-    fn into_owned(self) -> Vec<(String, Input)> {
-        match self {
-            Self::Written(inputs) => {
-                inputs.iter().map(|(name, input)| ((*name).to_owned(), input.clone())).collect()
-            }
-            Self::Read(inputs) => inputs,
-        }
-    }
-}
-
-impl Default for Inputs<'_> {
-    fn default() -> Self {
-        Self::Read(Vec::new())
-    }
-}
-
-impl Serialize for Inputs<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let form = |input| InputForm(Cow::Borrowed(input));
-        match self {
-            Self::Written(inputs) => {
-                serializer.collect_map(inputs.iter().map(|(name, input)| (name, form(input))))
-            }
-            Self::Read(inputs) => {
-                serializer.collect_map(inputs.iter().map(|(name, input)| (name, form(input))))
-            }
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Inputs<'_> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Named;
-
-        impl<'de> Visitor<'de> for Named {
-            type Value = Vec<(String, Input)>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("named inputs")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut inputs = Vec::new();
-                while let Some((name, InputForm(input))) = map.next_entry()? {
-                    inputs.push((name, input.into_owned()));
-                }
-                Ok(inputs)
-            }
-        }
-
-        deserializer.deserialize_map(Named).map(Self::Read)
-    }
-}
-
-impl Serialize for InputForm<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0.as_ref() {
-            Input::Text(text) => serializer.serialize_str(text),
-            Input::Number(number) => serializer.serialize_i64(*number),
-            Input::Flag(flag) => serializer.serialize_bool(*flag),
-            Input::Time(at) => {
-                let mut map = serializer.serialize_map(Some(1))?;
-                map.serialize_entry("at", &at.millis())?;
-                map.end()
-            }
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for InputForm<'_> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Value;
-
-        impl<'de> Visitor<'de> for Value {
-            type Value = Input;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a text, an integer, true, false or a time")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Input, E> {
-                Ok(Input::Text(text.to_owned()))
-            }
-
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Input, E> {
-                Ok(Input::Number(number))
-            }
-
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Input, E> {
-                i64::try_from(number).map(Input::Number).map_err(E::custom)
-            }
-
-            fn visit_bool<E: de::Error>(self, flag: bool) -> Result<Input, E> {
-                Ok(Input::Flag(flag))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Input, A::Error> {
-                match (map.next_entry::<String, i64>()?, map.next_key::<String>()?) {
-                    (Some((name, at)), None) if name == "at" => {
-                        Stored::read(at).map(Input::Time).map_err(de::Error::custom)
-                    }
-                    _ => Err(de::Error::custom("not a time")),
-                }
-            }
-        }
-
-        deserializer.deserialize_any(Value).map(|input| Self(Cow::Owned(input)))
     }
 }
 

@@ -72,6 +72,7 @@ fn a_full_envelope_reads_back_as_it_was_written() {
     let stored = StoredMeta::decode(&bytes).unwrap();
     assert_eq!(stored.class, Class::Decision);
     assert_eq!(stored.actor, actor);
+    assert_eq!(actor_of(&bytes).unwrap(), actor);
     assert_eq!((stored.command_id, stored.command.as_str()), (CommandId(COMMAND), "CaptureLead"));
     assert_eq!((stored.correlation, stored.causation), (OTHER, Some(OTHER)));
     assert_eq!(stored.trace_id.as_deref(), meta.trace_id);
