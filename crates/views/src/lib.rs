@@ -20,9 +20,6 @@ pub mod store;
 mod table;
 pub mod timeline;
 
-#[cfg(test)]
-mod test;
-
 pub use event::{Page, ViewEvent};
 pub use fold::{Folding, View};
 pub use projector::{History, Projector, Rebuild};

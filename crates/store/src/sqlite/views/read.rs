@@ -1,0 +1,194 @@
+//! What is read from the views' file.
+
+use super::failed;
+use super::schema::{Generations, Tables, check};
+use leadline_log::Position;
+use leadline_log::types::LogIdentity;
+use leadline_views::store::{
+    AsOf, Checkpoint, Checksum, Error, Generation, OPEN, Rows, Select, digest_version,
+};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction};
+use uuid::Uuid;
+
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+fn signed(position: Position) -> i64 {
+    i64::try_from(position.0).unwrap_or(OPEN)
+}
+
+pub(super) fn stored_checkpoint(
+    connection: &Connection,
+    tables: &Tables,
+) -> rusqlite::Result<Option<Checkpoint>> {
+    connection
+        .prepare_cached(
+            "SELECT log, epoch, fingerprint, position FROM checkpoint
+             WHERE name = ?1 AND generation = ?2",
+        )?
+        .query_row((&tables.view, tables.number), |row| {
+            let log = LogIdentity { id: uuid(row, 0)?, epoch: unsigned(row.get(1)?) };
+            let position = Position(unsigned(row.get(3)?));
+            Ok(Checkpoint { log, position, fingerprint: row.get(2)? })
+        })
+        .optional()
+}
+
+fn uuid(row: &Row<'_>, index: usize) -> rusqlite::Result<Uuid> {
+    let bytes: [u8; 16] = row.get(index)?;
+    Ok(Uuid::from_bytes(bytes))
+}
+
+fn tables(
+    connection: &Connection,
+    view: &str,
+    generation: Generation,
+) -> Result<Option<Tables>, Error> {
+    check(view)?;
+    let generations =
+        Generations::read(connection, view).map_err(failed("read the generations of a view"))?;
+    Ok(Generations::tables(view, generations.number(generation)))
+}
+
+pub(super) fn checkpoint(
+    connection: &mut Connection,
+    view: &str,
+    generation: Generation,
+) -> Result<Option<Checkpoint>, Error> {
+    let transaction = begin(connection)?;
+    let Some(tables) = tables(&transaction, view, generation)? else { return Ok(None) };
+    stored_checkpoint(&transaction, &tables).map_err(failed("read a checkpoint"))
+}
+
+fn begin(connection: &mut Connection) -> Result<Transaction<'_>, Error> {
+    connection.transaction().map_err(failed("begin to read"))
+}
+
+pub(super) fn states(
+    connection: &mut Connection,
+    view: &str,
+    generation: Generation,
+    keys: &[Uuid],
+) -> Result<Vec<Option<Vec<u8>>>, Error> {
+    let transaction = begin(connection)?;
+    let Some(tables) = tables(&transaction, view, generation)? else {
+        return Ok(vec![None; keys.len()]);
+    };
+    let broken = failed("read the states of keys");
+    let sql = format!("SELECT state FROM {} WHERE key = ?1", tables.state);
+    let mut statement = transaction.prepare_cached(&sql).map_err(&broken)?;
+    let mut read = |key: &Uuid| {
+        statement.query_row([&key.as_bytes()[..]], |row| row.get(0)).optional().map_err(&broken)
+    };
+    keys.iter().map(&mut read).collect()
+}
+
+/// Where the rows are, and which.
+struct Source<'a> {
+    history: &'a str,
+    index: &'static str,
+    at: i64,
+}
+
+/// The history that an as-of point is on. Of the two indexes the one that leaves fewer versions to look at: early
+/// points by their start, late ones by their end.
+fn source<'a>(
+    transaction: &Transaction<'_>,
+    tables: &'a Tables,
+    as_of: AsOf,
+) -> rusqlite::Result<Source<'a>> {
+    let (history, at) = match as_of {
+        AsOf::Now => return Ok(Source { history: &tables.by_position, index: "to", at: OPEN - 1 }),
+        AsOf::Time(at) => (&tables.by_time, at.millis()),
+        AsOf::Position(position) => (&tables.by_position, signed(position)),
+    };
+    let sql = format!(
+        "SELECT (SELECT min(\"from\") FROM {history}), (SELECT max(\"from\") FROM {history})"
+    );
+    let (first, last): (Option<i64>, Option<i64>) =
+        transaction.prepare_cached(&sql)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let middle = first.zip(last).map_or(0, |(first, last)| first / 2 + last / 2);
+    Ok(Source { history, index: if at < middle { "from" } else { "to" }, at })
+}
+
+pub(super) fn rows(
+    connection: &mut Connection,
+    view: &str,
+    as_of: AsOf,
+    select: Select,
+) -> Result<Rows, Error> {
+    let unbuilt = || Error::Unbuilt { view: view.to_owned() };
+    let transaction = begin(connection)?;
+    let tables = tables(&transaction, view, Generation::Live)?.ok_or_else(unbuilt)?;
+    let checkpoint =
+        stored_checkpoint(&transaction, &tables).map_err(failed("read a checkpoint"))?;
+    let position = checkpoint.ok_or_else(unbuilt)?.position;
+    let rows = valid(&transaction, &tables, as_of, select).map_err(failed("read rows"))?;
+    Ok(Rows { position, rows })
+}
+
+fn valid(
+    transaction: &Transaction<'_>,
+    tables: &Tables,
+    as_of: AsOf,
+    select: Select,
+) -> rusqlite::Result<Vec<(Uuid, i64, Vec<u8>)>> {
+    let Source { history, index, at } = source(transaction, tables, as_of)?;
+    let read = |row: &Row<'_>| Ok((uuid(row, 0)?, row.get(1)?, row.get(2)?));
+    let columns = "SELECT key, ordinal, row FROM";
+    let valid = "\"from\" <= ?1 AND \"to\" > ?1";
+    match select {
+        Select::All => {
+            let sql = format!("{columns} {history} INDEXED BY {history}_{index} WHERE {valid}");
+            let mut statement = transaction.prepare_cached(&sql)?;
+            let mut rows: Vec<_> = statement.query_map([at], read)?.collect::<Result<_, _>>()?;
+            rows.sort_unstable_by_key(|(key, ordinal, _)| (*key, *ordinal));
+            Ok(rows)
+        }
+        Select::Key(key) => {
+            let sql = format!("{columns} {history} WHERE key = ?2 AND {valid} ORDER BY ordinal");
+            let mut statement = transaction.prepare_cached(&sql)?;
+            statement.query_map((at, &key.as_bytes()[..]), read)?.collect()
+        }
+    }
+}
+
+pub(super) fn checksum(
+    connection: &mut Connection,
+    view: &str,
+    generation: Generation,
+) -> Result<Checksum, Error> {
+    let unbuilt = || Error::Unbuilt { view: view.to_owned() };
+    let transaction = begin(connection)?;
+    let tables = tables(&transaction, view, generation)?.ok_or_else(unbuilt)?;
+    let checkpoint =
+        stored_checkpoint(&transaction, &tables).map_err(failed("read a checkpoint"))?;
+    let position = checkpoint.ok_or_else(unbuilt)?.position;
+    let mut hasher = blake3::Hasher::new();
+    let mut versions = 0;
+    for history in [&tables.by_time, &tables.by_position] {
+        versions += digest(&transaction, history, &mut hasher).map_err(failed("digest rows"))?;
+    }
+    hasher.update(&position.0.to_be_bytes());
+    Ok(Checksum { digest: *hasher.finalize().as_bytes(), position, versions })
+}
+
+fn digest(
+    transaction: &Transaction<'_>,
+    history: &str,
+    hasher: &mut blake3::Hasher,
+) -> rusqlite::Result<u64> {
+    let sql = format!(
+        "SELECT key, ordinal, \"from\", \"to\", row FROM {history} ORDER BY key, ordinal, \"from\""
+    );
+    let mut statement = transaction.prepare(&sql)?;
+    let mut rows = statement.query([])?;
+    let mut versions = 0;
+    while let Some(row) = rows.next()? {
+        let bytes = row.get_ref(4)?.as_blob()?;
+        digest_version(hasher, uuid(row, 0)?, (row.get(1)?, row.get(2)?, row.get(3)?, bytes));
+        versions += 1;
+    }
+    Ok(versions)
+}

@@ -1,0 +1,207 @@
+//! What is written to the views' file.
+
+use super::failed;
+use super::read::stored_checkpoint;
+use super::schema::{Generations, Tables, check};
+use leadline_log::Position;
+use leadline_views::store::{Commit, Error, Generation, KeyChange, OPEN, Outcome, Steps};
+use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior};
+
+fn begin(connection: &mut Connection) -> Result<Transaction<'_>, Error> {
+    connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(failed("begin to write"))
+}
+
+pub(super) fn commit(
+    connection: &mut Connection,
+    commits: &[Commit],
+) -> Result<Vec<Outcome>, Error> {
+    let transaction = begin(connection)?;
+    let mut outcomes = Vec::with_capacity(commits.len());
+    for commit in commits {
+        check(commit.view)?;
+        outcomes.push(commit_one(&transaction, commit).map_err(failed("write rows"))?);
+    }
+    transaction.commit().map_err(failed("commit"))?;
+    Ok(outcomes)
+}
+
+fn signed(position: Position) -> i64 {
+    i64::try_from(position.0).unwrap_or(OPEN)
+}
+
+fn commit_one(connection: &Connection, commit: &Commit) -> rusqlite::Result<Outcome> {
+    let Some(tables) = target(connection, commit)? else { return Ok(Outcome::Stale) };
+    let moved = connection
+        .prepare_cached(
+            "UPDATE checkpoint SET position = ?3
+             WHERE name = ?1 AND generation = ?2 AND position = ?4",
+        )?
+        .execute((&tables.view, tables.number, signed(commit.to), signed(commit.from.position)))?;
+    if moved != 1 {
+        return Ok(Outcome::Stale);
+    }
+    let mut time = History::prepare(connection, &tables.by_time)?;
+    let mut position = History::prepare(connection, &tables.by_position)?;
+    let sql = format!(
+        "INSERT INTO {} (key, state) VALUES (?1, ?2)
+         ON CONFLICT (key) DO UPDATE SET state = excluded.state",
+        tables.state
+    );
+    let mut state = connection.prepare_cached(&sql)?;
+    for KeyChange { key, state: bytes, by_time, by_position } in &commit.changes {
+        let key = &key.as_bytes()[..];
+        time.apply(key, by_time)?;
+        position.apply(key, by_position)?;
+        if let Some(bytes) = bytes {
+            state.execute((key, bytes))?;
+        }
+    }
+    Ok(Outcome::Moved)
+}
+
+/// The tables that a commit goes to, made where there are none yet. `None` where the checkpoint is not the commit's.
+fn target(connection: &Connection, commit: &Commit) -> rusqlite::Result<Option<Tables>> {
+    let mut generations = Generations::read(connection, commit.view)?;
+    let number = generations.number(commit.generation);
+    let tables = match Generations::tables(commit.view, number) {
+        Some(tables) => tables,
+        None if commit.generation == Generation::Live && commit.from.position.0 == 0 => {
+            let tables = generations.add(connection, commit.view)?;
+            tables.create_indexes(connection)?;
+            generations.live = Some(tables.number);
+            generations.write(connection, commit.view)?;
+            tables
+        }
+        None => return Ok(None),
+    };
+    match stored_checkpoint(connection, &tables)? {
+        Some(stored) => Ok((stored == commit.from).then_some(tables)),
+        None if commit.from.position.0 == 0 => {
+            let log = commit.from.log;
+            connection.execute(
+                "INSERT INTO checkpoint (name, generation, log, epoch, fingerprint, position)
+                 VALUES (?1, ?2, ?3, ?4, ?5, 0)",
+                (
+                    &tables.view,
+                    tables.number,
+                    &log.id.as_bytes()[..],
+                    i64::try_from(log.epoch).unwrap_or(i64::MAX),
+                    commit.from.fingerprint,
+                ),
+            )?;
+            Ok(Some(tables))
+        }
+        None => Ok(None),
+    }
+}
+
+/// The statements that write one history.
+struct History<'c> {
+    clear: CachedStatement<'c>,
+    delete: CachedStatement<'c>,
+    close: CachedStatement<'c>,
+    insert: CachedStatement<'c>,
+}
+
+impl<'c> History<'c> {
+    fn prepare(connection: &'c Connection, table: &str) -> rusqlite::Result<Self> {
+        let one = "key = ?1 AND ordinal = ?2 AND \"from\" = ?3";
+        Ok(Self {
+            clear: connection.prepare_cached(&format!("DELETE FROM {table} WHERE key = ?1"))?,
+            delete: connection.prepare_cached(&format!("DELETE FROM {table} WHERE {one}"))?,
+            close: connection
+                .prepare_cached(&format!("UPDATE {table} SET \"to\" = ?4 WHERE {one}"))?,
+            insert: connection
+                .prepare_cached(&format!("INSERT INTO {table} VALUES (?1, ?2, ?3, ?4, ?5)"))?,
+        })
+    }
+
+    fn apply(&mut self, key: &[u8], steps: &Steps) -> rusqlite::Result<()> {
+        if steps.replace {
+            self.clear.execute([key])?;
+        }
+        for close in &steps.closes {
+            if close.to == close.from {
+                self.delete.execute((key, close.ordinal, close.from))?;
+            } else {
+                self.close.execute((key, close.ordinal, close.from, close.to))?;
+            }
+        }
+        for version in &steps.inserts {
+            self.insert.execute((key, version.ordinal, version.from, version.to, &*version.row))?;
+        }
+        Ok(())
+    }
+}
+
+/// Changes which generations there are, in one transaction.
+fn change(
+    connection: &mut Connection,
+    view: &str,
+    attempt: &'static str,
+    change: impl FnOnce(&Connection, &mut Generations) -> Result<(), Error>,
+) -> Result<(), Error> {
+    check(view)?;
+    let transaction = begin(connection)?;
+    let mut generations = Generations::read(&transaction, view).map_err(failed(attempt))?;
+    change(&transaction, &mut generations)?;
+    generations.write(&transaction, view).map_err(failed(attempt))?;
+    transaction.commit().map_err(failed(attempt))
+}
+
+fn remove(
+    connection: &Connection,
+    view: &str,
+    number: Option<i64>,
+    attempt: &'static str,
+) -> Result<(), Error> {
+    let tables = Generations::tables(view, number);
+    tables.map_or(Ok(()), |tables| tables.drop(connection).map_err(failed(attempt)))
+}
+
+pub(super) fn begin_rebuild(connection: &mut Connection, view: &str) -> Result<(), Error> {
+    const ATTEMPT: &str = "begin a rebuild";
+    change(connection, view, ATTEMPT, |connection, generations| {
+        remove(connection, view, generations.next.take(), ATTEMPT)?;
+        let tables = generations.add(connection, view).map_err(failed(ATTEMPT))?;
+        generations.next = Some(tables.number);
+        Ok(())
+    })
+}
+
+pub(super) fn promote(connection: &mut Connection, view: &str) -> Result<(), Error> {
+    const ATTEMPT: &str = "swap a rebuilt view in";
+    change(connection, view, ATTEMPT, |connection, generations| {
+        let unbuilt = || Error::Unbuilt { view: view.to_owned() };
+        let next = generations.next.take();
+        let tables = Generations::tables(view, next).ok_or_else(unbuilt)?;
+        tables.create_indexes(connection).map_err(failed(ATTEMPT))?;
+        remove(connection, view, generations.former, ATTEMPT)?;
+        generations.former = generations.live.take();
+        generations.live = next;
+        Ok(())
+    })
+}
+
+pub(super) fn roll_back(connection: &mut Connection, view: &str) -> Result<(), Error> {
+    change(connection, view, "swap a former view in", |_, generations| {
+        if generations.former.is_none() {
+            return Err(Error::NoFormer { view: view.to_owned() });
+        }
+        std::mem::swap(&mut generations.live, &mut generations.former);
+        Ok(())
+    })
+}
+
+pub(super) fn drop_view(connection: &mut Connection, view: &str) -> Result<(), Error> {
+    const ATTEMPT: &str = "drop a view";
+    change(connection, view, ATTEMPT, |connection, generations| {
+        let numbers = [generations.live.take(), generations.former.take(), generations.next.take()];
+        for number in numbers {
+            remove(connection, view, number, ATTEMPT)?;
+        }
+        Ok(())
+    })
+}
