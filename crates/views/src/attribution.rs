@@ -133,7 +133,8 @@ pub struct Path {
     previous_at: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     lead_created_at: Option<i64>,
-    path: Vec<Step>,
+    #[serde(rename = "path")]
+    steps: Vec<Step>,
 }
 
 /// A row.
@@ -267,7 +268,7 @@ impl State {
             goal: goal.clone(),
             previous_at: earlier.map(|(_, one)| one.at).max(),
             lead_created_at: self.created_at,
-            path: self.touches.iter().filter(|touch| touch.at <= goal.at).cloned().collect(),
+            steps: self.touches.iter().filter(|touch| touch.at <= goal.at).cloned().collect(),
         }
     }
 }
@@ -403,7 +404,7 @@ impl Ledger {
         let goal = &path.goal;
         let after = path.previous_at.filter(|_| ask.since_last).map(|at| at + 1);
         let since = after.max(ask.window.map(|window| goal.at - window));
-        let touches: Vec<Touch<'_>> = path.path.iter().map(touch).collect();
+        let touches: Vec<Touch<'_>> = path.steps.iter().map(touch).collect();
         let eligible = eligible(&touches, since.map(instant), instant(goal.at));
         let won_at = (goal.kind != Kind::Lost).then_some(instant(goal.at));
         let conversion = Conversion {
@@ -423,7 +424,7 @@ impl Ledger {
             Claim::Touches(weights) if weights.iter().any(|weight| *weight > 0) => {
                 let shares = shares(goal.amount_minor.unwrap_or(0), &weights);
                 for (touch, share) in eligible.iter().zip(shares) {
-                    let source = path.path.iter().find(|step| step.id == touch.id.0);
+                    let source = path.steps.iter().find(|step| step.id == touch.id.0);
                     let source = source.and_then(|step| step.source.as_deref());
                     self.each([touch.channel, touch.campaign, source], |credit| {
                         credit.add(goal.kind, &share);

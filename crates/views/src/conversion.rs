@@ -181,14 +181,13 @@ fn group(journey: &Journey, by: &str, context: &Context<'_>) -> Result<String, E
             let at = journey.captured_at.unwrap_or(0);
             return Ok(crate::table::period(at, crate::table::Span::Month, context.zone()?));
         }
-        other => match other.strip_prefix("attribute:") {
-            Some(name) => journey.attributes.get(name).map(String::as_str),
-            None => {
-                let expected =
-                    "must be source, campaign, owner, phase, month or attribute:NAME".into();
-                return Err(Error::Parameter { name: "by", expected });
-            }
-        },
+        other => {
+            let expected = || "must be source, campaign, owner, phase, month or attribute:NAME";
+            let name = other.strip_prefix("attribute:");
+            let name =
+                name.ok_or_else(|| Error::Parameter { name: "by", expected: expected().into() })?;
+            journey.attributes.get(name).map(String::as_str)
+        }
     };
     Ok(or_blank(name))
 }

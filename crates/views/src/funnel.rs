@@ -106,7 +106,8 @@ pub struct Way {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stages {
     id: Uuid,
-    stages: Vec<String>,
+    #[serde(rename = "stages")]
+    been: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     outcome: Option<String>,
 }
@@ -196,8 +197,8 @@ impl State {
             E::Reopened { .. } => return one.outcome = None,
             E::AmountChanged { .. } | E::CloseDateMoved { .. } => return,
         };
-        if !one.stages.contains(stage) {
-            one.stages.push(stage.clone());
+        if !one.been.contains(stage) {
+            one.been.push(stage.clone());
         }
     }
 }
@@ -316,7 +317,7 @@ fn calendar_tables(
 fn stage_table(document: &mut Document, opportunities: &[(Uuid, Stages)]) {
     let mut stages = BTreeMap::<&str, BTreeMap<String, i64>>::new();
     for (_, one) in opportunities {
-        for stage in &one.stages {
+        for stage in &one.been {
             let counts = stages.entry(stage).or_default();
             *counts.entry("opportunities".to_owned()).or_default() += 1;
             if let Some(outcome) = &one.outcome {

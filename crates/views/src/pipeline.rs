@@ -205,10 +205,8 @@ impl Lead {
             | lead::Event::DetailsChanged { amount: amount @ Some(_), .. } => {
                 (self.amount_minor, self.currency) = minor(*amount);
             }
-            lead::Event::Assigned { to: Owner::Person(name), .. } => {
-                self.owner = Some(name.clone());
-            }
-            lead::Event::AcceptedBySales { owner: Some(name), .. } => {
+            lead::Event::Assigned { to: Owner::Person(name), .. }
+            | lead::Event::AcceptedBySales { owner: Some(name), .. } => {
                 self.owner = Some(name.clone());
             }
             _ => {}
@@ -378,15 +376,16 @@ fn dimension(one: &Opportunity, by: &str, context: &Context<'_>) -> Result<Strin
             let zone = context.zone()?;
             one.closed_at.map_or_else(|| BLANK.to_owned(), |at| period(at, Span::Quarter, zone))
         }
-        other => match other.strip_prefix("attribute:") {
-            Some(name) => or_blank(one.attributes.get(name).map(String::as_str)),
-            None => {
+        other => {
+            if let Some(name) = other.strip_prefix("attribute:") {
+                or_blank(one.attributes.get(name).map(String::as_str))
+            } else {
                 let names = "stage, state, owner, product, close_quarter, reason, source, campaign, \
                              account or attribute:NAME";
                 let expected = format!("must be up to three of {names}");
                 return Err(Error::Parameter { name: "by", expected });
             }
-        },
+        }
     })
 }
 

@@ -190,10 +190,13 @@ fn opportunity_row(event: &opportunity::Event, row: Row) -> Row {
     }
 }
 
+type Entry = (i64, i64, Arc<[u8]>);
+
 /// The fold of the timeline: each event is one row of both histories, by position as its ordinal.
 #[derive(Debug, Default)]
 pub struct Timeline {
-    waiting: BTreeMap<Uuid, Vec<(i64, i64, Arc<[u8]>)>>,
+    /// Position, time and row of each event that waits, by root.
+    waiting: BTreeMap<Uuid, Vec<Entry>>,
     count: usize,
 }
 
