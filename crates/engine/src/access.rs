@@ -116,6 +116,32 @@ impl Engine {
         })
     }
 
+    /// An administrator's key that lives and dies with this process and stands nowhere but in its memory: for the
+    /// command line on the same machine.
+    ///
+    /// # Errors
+    /// The system has no random numbers.
+    pub fn local_key(&self, label: &str) -> Result<NewKey, Error> {
+        let id = format!("local{}", hex(&random::<6>()?));
+        let secret = hex(&random::<32>()?);
+        let record = KeyRecord {
+            label: label.to_owned(),
+            role: Role::Admin,
+            digest: digest(&secret),
+            revoked: false,
+        };
+        self.keys.known.write().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), record);
+        Ok(NewKey { bearer: format!("{id}.{secret}"), id })
+    }
+
+    /// Who calls without a key; `None` where that is nobody.
+    pub fn anonymous(&self) -> Option<Caller> {
+        self.anonymous.map(|role| {
+            let actor = Actor { kind: ActorKind::Person, id: "anonymous".to_owned(), on_behalf_of: None };
+            Caller { actor, role }
+        })
+    }
+
     /// Creates an API key.
     ///
     /// # Errors
@@ -172,7 +198,7 @@ impl Engine {
             });
         }
         let known = self.keys.known.read().unwrap_or_else(PoisonError::into_inner);
-        let rows = known.iter().map(|(id, record)| {
+        let rows = known.iter().filter(|(id, _)| !id.starts_with("local")).map(|(id, record)| {
             json!({"id": id, "label": record.label, "role": record.role.name(), "revoked": record.revoked})
         });
         Ok(json!({"keys": rows.collect::<Vec<_>>()}))

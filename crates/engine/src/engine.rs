@@ -31,6 +31,8 @@ pub struct Parts {
     pub ids: Arc<dyn IdGen>,
     /// How commands are grouped into commits.
     pub commits: Options,
+    /// What callers without a key may do; nothing where absent.
+    pub anonymous: Option<crate::role::Role>,
 }
 
 /// Runs commands against the log: authorise, seal, settle, decide, append.
@@ -43,6 +45,7 @@ pub struct Engine {
     pub(crate) committer: Handle<Rules>,
     pub(crate) subjects: Subjects,
     pub(crate) keys: crate::access::Keys,
+    pub(crate) anonymous: Option<crate::role::Role>,
     hash_key: Key,
     due: tokio::sync::mpsc::Sender<(Timestamp, leadline_domain::id::LeadId)>,
 }
@@ -72,6 +75,7 @@ impl Engine {
             committer,
             subjects: Subjects::default(),
             keys: crate::access::Keys::default(),
+            anonymous: parts.anonymous,
             hash_key,
             due,
         });
@@ -270,6 +274,22 @@ impl Engine {
         };
         metrics::counter!("leadline_commands_total", "command" => name, "outcome" => outcome)
             .increment(1);
+    }
+
+    /// Whether the log answers and every view is within `lag_events_max` of its head, and which is not.
+    pub async fn ready(&self, projections: &crate::projection::Projections, lag_events_max: u64) -> (bool, serde_json::Value) {
+        let head = self.log.head().await;
+        let log = match &head {
+            Ok(head) => serde_json::json!({"ready": true, "head": head.0, "waiting": self.waiting()}),
+            Err(error) => serde_json::json!({"ready": false, "error": error.to_string()}),
+        };
+        let (views_ready, mut report) = projections.report(head.as_ref().copied().unwrap_or_default(), lag_events_max);
+        let ready = head.is_ok() && views_ready;
+        if let Some(report) = report.as_object_mut() {
+            report.insert("ready".to_owned(), ready.into());
+            report.insert("log".to_owned(), log);
+        }
+        (ready, report)
     }
 
     /// Finishes every command that was taken on, then stops.

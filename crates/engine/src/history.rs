@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use leadline_domain::Timestamp;
-use leadline_events::{Decoded, StoredMeta, decode, stream_of};
+use leadline_events::{Decoded, decode, meta, stream_of};
 use leadline_log::backend::LogBackend;
 use leadline_log::types::{Direction, READ_EVENTS_MAX, Read, Scope};
 use leadline_log::{Position, Recorded};
@@ -22,14 +22,14 @@ pub(crate) fn view_event(recorded: &Recorded) -> Result<Option<ViewEvent>, leadl
     let (Decoded::Known(event), Some(stream)) = (decoded, stream_of(&stored.stream)) else {
         return Ok(None);
     };
-    let meta = StoredMeta::decode(&stored.meta)?;
+    let actor = meta::actor_of(&stored.meta)?;
     Ok(Some(ViewEvent {
         position: recorded.position,
         effective_at: Timestamp::from_millis(stored.effective_at),
         stream,
         version: recorded.version,
         root: stored.root,
-        actor: meta.actor.person().map(str::to_owned),
+        actor: actor.person().map(str::to_owned),
         event_type: stored.event_type.clone(),
         event,
     }))

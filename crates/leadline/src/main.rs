@@ -1,2 +1,59 @@
-//! The `leadline` command.
-fn main() {}
+//! `leadline`: the life of a lead as an append-only log, in one binary.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line speaks on stdout and stderr"
+)]
+
+mod cli;
+mod client;
+mod commands;
+mod demo;
+mod failure;
+mod node;
+mod output;
+mod serving;
+mod settings;
+
+use clap::Parser as _;
+use cli::{Cli, LogFormat};
+use failure::{Failure, USAGE};
+use settings::Settings;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let settings = match Settings::load(&cli.global) {
+        Ok(settings) => settings,
+        Err(error) => {
+            let failure = Failure::of("start with", &"the given configuration", error);
+            return fail(&Failure { code: USAGE, ..failure });
+        }
+    };
+    log_to_stderr(settings.log_format);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&Failure::of("start", &"the runtime", error)),
+    };
+    match runtime.block_on(commands::run(cli.command, settings)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => fail(&failure),
+    }
+}
+
+fn fail(failure: &Failure) -> ExitCode {
+    eprintln!("error: {}", failure.message);
+    ExitCode::from(failure.code)
+}
+
+/// Log lines go to stderr, so that stdout is the command's answer alone. `RUST_LOG` chooses what is logged.
+fn log_to_stderr(format: LogFormat) {
+    use tracing_subscriber::filter::{EnvFilter, LevelFilter};
+    let filter =
+        EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => lines.init(),
+        LogFormat::Json => lines.json().init(),
+    }
+}

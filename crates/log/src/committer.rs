@@ -114,6 +114,8 @@ pub enum Outcome {
 
 /// What the committer is given beside the log and the model.
 pub struct Options {
+    /// Most appends of one commit, 1 to [`BATCH_APPENDS_MAX`]; 1 measures what grouping is worth.
+    pub batch_appends: usize,
     /// Called when the disk did not confirm a write; the process must end.
     pub on_fatal: Box<dyn FnOnce(Arc<Error>) + Send>,
 }
@@ -121,7 +123,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         let on_fatal = Box::new(|error: Arc<Error>| tracing::error!(%error, "The log has stopped"));
-        Self { on_fatal }
+        Self { batch_appends: BATCH_APPENDS_MAX, on_fatal }
     }
 }
 

@@ -8,7 +8,8 @@ use crate::decide::draft::configuration;
 use crate::decision::{Context, Event as AnyEvent, Explanation, Input, Inputs, Mode, Proposed};
 use crate::id::LeadId;
 
-/// The steps of the running clock that are due by `context.now`, in order of time. In history that is imported
+/// The steps of the running clock whose instant has passed at `context.now`, in order of time: what is done at the
+/// very deadline is done in time (views.md S2 of the plan: breached only after it). In history that is imported
 /// only the breach: reminders for the past remind nobody.
 pub(crate) fn settle(
     id: LeadId,
@@ -18,7 +19,7 @@ pub(crate) fn settle(
 ) -> Vec<Proposed> {
     let Some(clock) = state.running_clock() else { return Vec::new() };
     let due = |step: &&ClockStep| {
-        step.at <= context.now && (context.mode == Mode::Live || step.percent >= BREACH_PERCENT)
+        step.at < context.now && (context.mode == Mode::Live || step.percent >= BREACH_PERCENT)
     };
     let policy = || {
         configuration(inputs)

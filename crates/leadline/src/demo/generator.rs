@@ -6,9 +6,9 @@ use leadline_domain::Timestamp;
 use serde_json::{Map, Value, json};
 
 /// The seed of the sample that everybody sees.
-pub const SEED: u64 = 2026;
+pub(super) const SEED: u64 = 2026;
 /// Leads in the sample.
-pub const LEADS: usize = 3_000;
+pub(super) const LEADS: usize = 3_000;
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -28,13 +28,21 @@ const COMPANY_HEADS: [&str; 12] = [
     "Juniper", "Keystone", "Lumen",
 ];
 const COMPANY_TAILS: [&str; 10] = [
-    "Logistics", "Foods", "Robotics", "Clinics", "Textiles", "Energy", "Optics", "Marine",
-    "Printing", "Tools",
+    "Logistics",
+    "Foods",
+    "Robotics",
+    "Clinics",
+    "Textiles",
+    "Energy",
+    "Optics",
+    "Marine",
+    "Printing",
+    "Tools",
 ];
-const REPS: [&str; 9] =
-    ["mia", "sam", "lena", "omar", "tess", "ivo", "nora", "paul", "zoe"];
+const REPS: [&str; 9] = ["mia", "sam", "lena", "omar", "tess", "ivo", "nora", "paul", "zoe"];
 const REGIONS: [&str; 3] = ["north", "south", "west"];
-const PRODUCTS: [(&str, i64); 3] = [("starter", 240_000), ("team", 960_000), ("enterprise", 4_800_000)];
+const PRODUCTS: [(&str, i64); 3] =
+    [("starter", 240_000), ("team", 960_000), ("enterprise", 4_800_000)];
 const REASONS: [&str; 5] = ["no_need", "no_budget", "no_authority", "no_response", "out_of_market"];
 
 /// Where a lead comes from: source, channel, campaign, how often (weight), how good (percent that become MQL).
@@ -102,16 +110,19 @@ impl Random {
 }
 
 /// The command feed of the sample: one JSON object a line, in order of time.
-pub fn feed(seed: u64, leads: usize) -> Vec<String> {
+pub(super) fn feed(seed: u64, leads: usize) -> Vec<String> {
     let start = Timestamp::parse("2026-01-05T08:00:00Z").map_or(0, Timestamp::millis);
     let span = 177 * DAY;
-    let mut company = Company { random: Random(seed), lines: Vec::new(), end: start + span + 12 * HOUR };
+    let mut company =
+        Company { random: Random(seed), lines: Vec::new(), end: start + span + 12 * HOUR };
     for number in 0..leads {
-        let at = start + i64::try_from(company.random.below(u64::try_from(span).unwrap_or(1))).unwrap_or(0);
+        let at = start
+            + i64::try_from(company.random.below(u64::try_from(span).unwrap_or(1))).unwrap_or(0);
         company.lead(number, office_hours(at));
     }
     for number in 0..leads / 60 {
-        let at = start + i64::try_from(company.random.below(u64::try_from(span).unwrap_or(1))).unwrap_or(0);
+        let at = start
+            + i64::try_from(company.random.below(u64::try_from(span).unwrap_or(1))).unwrap_or(0);
         company.direct_deal(number, office_hours(at));
     }
     // Stable: what happens to one lead at one instant keeps its order.
@@ -175,12 +186,22 @@ impl Company {
         let origin = self.origin();
         let (first, last) = (self.text(&FIRST_NAMES), self.text(&LAST_NAMES));
         let company = format!("{} {}", self.text(&COMPANY_HEADS), self.text(&COMPANY_TAILS));
-        let email = format!("{}.{}{number}@{}.example", first.to_lowercase(), last.to_lowercase(), company.to_lowercase().replace(' ', "-"));
-        self.tell(captured, "CaptureLead", &lead, json!({
-            "source": origin.source, "channel": origin.channel, "campaign": origin.campaign,
-            "first_name": first, "last_name": last, "company": company, "email": email,
-            "phone": format!("+49 30 {:07}", 1_000_000 + number),
-        }));
+        let email = format!(
+            "{}.{}{number}@{}.example",
+            first.to_lowercase(),
+            last.to_lowercase(),
+            company.to_lowercase().replace(' ', "-")
+        );
+        self.tell(
+            captured,
+            "CaptureLead",
+            &lead,
+            json!({
+                "source": origin.source, "channel": origin.channel, "campaign": origin.campaign,
+                "first_name": first, "last_name": last, "company": company, "email": email,
+                "phone": format!("+49 30 {:07}", 1_000_000 + number),
+            }),
+        );
         self.touches(&lead, captured);
         if !self.random.percent(origin.quality) {
             self.drop_early(&lead, captured);
@@ -195,7 +216,12 @@ impl Company {
         for _ in 0..self.random.below(4) {
             let origin = self.origin();
             let at = captured + self.random.delay(HOUR, 40 * DAY);
-            self.tell(at, "RecordTouch", lead, json!({"channel": origin.channel, "campaign": origin.campaign}));
+            self.tell(
+                at,
+                "RecordTouch",
+                lead,
+                json!({"channel": origin.channel, "campaign": origin.campaign}),
+            );
         }
     }
 
@@ -203,8 +229,18 @@ impl Company {
         let at = captured + self.random.delay(HOUR, 30 * DAY);
         let reason = self.text(&REASONS);
         match self.random.below(10) {
-            0..=3 => self.tell(at, "Disqualify", lead, json!({"actor": "marketing-desk", "reason": reason})),
-            4..=6 => self.tell(at, "Recycle", lead, json!({"actor": "marketing-desk", "reason": "not_yet"})),
+            0..=3 => self.tell(
+                at,
+                "Disqualify",
+                lead,
+                json!({"actor": "marketing-desk", "reason": reason}),
+            ),
+            4..=6 => self.tell(
+                at,
+                "Recycle",
+                lead,
+                json!({"actor": "marketing-desk", "reason": "not_yet"}),
+            ),
             _ => {}
         }
     }
@@ -214,14 +250,20 @@ impl Company {
         self.tell(mql, "EnqueueWork", lead, json!({"queue": "first-call"}));
         // Most are answered within hours; one in eight waits past its deadline.
         let slow = self.random.percent(12);
-        let wait = if slow { self.random.delay(26 * HOUR, 6 * DAY) } else { self.random.delay(4 * MINUTE, 20 * HOUR) };
+        let wait = if slow {
+            self.random.delay(26 * HOUR, 6 * DAY)
+        } else {
+            self.random.delay(4 * MINUTE, 20 * HOUR)
+        };
         let answered = mql + wait;
         match self.random.below(100) {
             0..=9 => {
                 let reason = self.text(&REASONS);
                 self.tell(answered, "Disqualify", lead, json!({"actor": rep, "reason": reason}));
             }
-            10..=14 => self.tell(answered, "Recycle", lead, json!({"actor": rep, "reason": "not_yet"})),
+            10..=14 => {
+                self.tell(answered, "Recycle", lead, json!({"actor": rep, "reason": "not_yet"}))
+            }
             15..=18 => {}
             _ => self.work(lead, rep, answered),
         }
@@ -233,7 +275,12 @@ impl Company {
         let called = accepted + self.random.delay(10 * MINUTE, 2 * DAY);
         self.tell(called, "CompleteWork", lead, json!({"actor": rep, "queue": "first-call"}));
         if self.random.percent(30) {
-            self.tell(called, "AddNote", lead, json!({"actor": rep, "note": "Spoke on the phone; sends requirements."}));
+            self.tell(
+                called,
+                "AddNote",
+                lead,
+                json!({"actor": rep, "note": "Spoke on the phone; sends requirements."}),
+            );
         }
         let converted = called + self.random.delay(HOUR, 12 * DAY);
         match self.random.below(100) {
@@ -242,7 +289,9 @@ impl Company {
                 let reason = self.text(&REASONS);
                 self.tell(converted, "Disqualify", lead, json!({"actor": rep, "reason": reason}));
             }
-            75..=84 => self.tell(converted, "Recycle", lead, json!({"actor": rep, "reason": "not_yet"})),
+            75..=84 => {
+                self.tell(converted, "Recycle", lead, json!({"actor": rep, "reason": "not_yet"}))
+            }
             _ => {}
         }
     }
@@ -256,11 +305,21 @@ impl Company {
         let (product, list) = self.random.pick(&PRODUCTS).copied().unwrap_or(("starter", 240_000));
         let amount = list + i64::try_from(self.random.below(40)).unwrap_or(0) * (list / 100);
         let region = self.text(&REGIONS);
-        self.tell(opened, command, key, json!({
-            "actor": rep, "product": product, "amount_cents": amount, "region": region,
-        }));
+        self.tell(
+            opened,
+            command,
+            key,
+            json!({
+                "actor": rep, "product": product, "amount_cents": amount, "region": region,
+            }),
+        );
         let mut at = opened;
-        for (stage, survives) in [("Qualification", 88), ("Decision Maker Contacted", 80), ("Proposal", 78), ("Negotiation", 72)] {
+        for (stage, survives) in [
+            ("Qualification", 88),
+            ("Decision Maker Contacted", 80),
+            ("Proposal", 78),
+            ("Negotiation", 72),
+        ] {
             at += self.random.delay(8 * HOUR, 16 * DAY);
             if !self.random.percent(survives) {
                 let reason = self.text(&["price", "competitor", "no_decision"]);
@@ -271,7 +330,12 @@ impl Company {
         }
         at += self.random.delay(DAY, 14 * DAY);
         let discount = i64::try_from(self.random.below(12)).unwrap_or(0);
-        self.tell(at, "CloseWon", key, json!({"actor": rep, "amount_cents": amount - amount / 100 * discount}));
+        self.tell(
+            at,
+            "CloseWon",
+            key,
+            json!({"actor": rep, "amount_cents": amount - amount / 100 * discount}),
+        );
     }
 }
 
@@ -292,7 +356,17 @@ mod tests {
         let times: Vec<&str> = lines.iter().map(|line| line["at"].as_str().unwrap()).collect();
         let instants: Vec<_> = times.iter().map(|at| Timestamp::parse(at).unwrap()).collect();
         assert!(instants.is_sorted());
-        for command in ["CaptureLead", "MarkMQL", "AcceptSAL", "ConvertLead", "CloseWon", "CloseLost", "Disqualify", "Recycle", "OpenOpportunity"] {
+        for command in [
+            "CaptureLead",
+            "MarkMQL",
+            "AcceptSAL",
+            "ConvertLead",
+            "CloseWon",
+            "CloseLost",
+            "Disqualify",
+            "Recycle",
+            "OpenOpportunity",
+        ] {
             let count = lines.iter().filter(|line| line["cmd"] == command).count();
             assert!(count >= 40, "{command}: {count}");
         }

@@ -23,6 +23,7 @@ pub(super) struct Ports<M: Model> {
 }
 
 pub(super) struct Worker<M: Model> {
+    batch_appends: usize,
     pub(super) backend: Arc<dyn LogBackend>,
     pub(super) model: M,
     pub(super) book: Book<M>,
@@ -67,6 +68,7 @@ impl<M: Model> Worker<M> {
             book,
             ports,
             on_fatal: options.on_fatal,
+            batch_appends: options.batch_appends.clamp(1, BATCH_APPENDS_MAX),
             waiting: VecDeque::new(),
             held: Vec::new(),
             jobs: Vec::new(),
@@ -102,7 +104,7 @@ impl<M: Model> Worker<M> {
 
     /// Takes over what is queued, as far as the batch has room.
     fn drain(&mut self) {
-        while self.room() && self.waiting.len() + self.appends.len() < BATCH_APPENDS_MAX {
+        while self.room() && self.waiting.len() + self.appends.len() < self.batch_appends {
             match self.ports.jobs.try_recv() {
                 Ok(job) => self.take(job),
                 Err(mpsc::error::TryRecvError::Empty) => return,
@@ -120,12 +122,12 @@ impl<M: Model> Worker<M> {
 
     /// Whether the batch may take another append.
     fn room(&self) -> bool {
-        self.appends.len() < BATCH_APPENDS_MAX && self.bytes < BATCH_BYTES_MAX && !self.barrier
+        self.appends.len() < self.batch_appends && self.bytes < BATCH_BYTES_MAX && !self.barrier
     }
 
     /// Waits for the flight to land, for a job, or for the end. Only the first gives something back.
     async fn wait(&mut self) -> Option<Result<Vec<Landed>, Arc<Error>>> {
-        let room = self.room() && self.waiting.len() + self.appends.len() < BATCH_APPENDS_MAX;
+        let room = self.room() && self.waiting.len() + self.appends.len() < self.batch_appends;
         let in_flight = self.flight.is_some();
         tokio::select! {
             biased;

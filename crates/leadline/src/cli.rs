@@ -1,0 +1,266 @@
+//! The command line: what can be typed, and what it means.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// The life of a lead, kept as an append-only log: captured, qualified, accepted, converted, won or lost.
+#[derive(Debug, Parser)]
+#[command(name = "leadline", version, propagate_version = true, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  leadline demo                                  a company's sample in a scratch database, tables, then the API
+  leadline serve                                 API, projectors and timers on sqlite:leadline.db
+  leadline import history.jsonl.gz               bring history in; the same file twice changes nothing
+  leadline view pipeline --as-of 2026-03-31T23:59:59Z
+  leadline lead history key:web-00042            everything that happened to one lead
+  leadline key create --role sales --label mia   a key for the API, shown once
+
+Exit codes: 0 ok, 1 failed, 2 usage, 3 refused by a rule.";
+
+/// Options that every command takes. Each can stand in the configuration file under its long name.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Global {
+    /// Configuration file (TOML); options given here or in the environment override it. Since 0.1.0.
+    #[arg(long, global = true, env = "LEADLINE_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The database: sqlite:PATH [default: sqlite:leadline.db]. Keys and views lie beside it. Since 0.1.0.
+    #[arg(long, global = true, env = "LEADLINE_DATABASE", value_name = "URL")]
+    pub(crate) database: Option<String>,
+    /// Where the server listens [default: 127.0.0.1:8080]. Since 0.1.0.
+    #[arg(long, global = true, env = "LEADLINE_LISTEN", value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// How log lines are written [default: text]. Since 0.1.0.
+    #[arg(long, global = true, env = "LEADLINE_LOG_FORMAT", value_name = "FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the API, keep the views, fire the timers.
+    Serve,
+    /// Make a scratch database with a believable company, print its numbers, then serve it.
+    Demo(DemoArgs),
+    /// Bring history in from a command feed; run it again to resume.
+    Import(ImportArgs),
+    /// One lead: as it stands or stood, everything that happened to it, and why.
+    #[command(subcommand)]
+    Lead(LeadCommand),
+    /// Print a view: lead, timeline, pipeline, sla, attribution, conversion or funnel.
+    View(ViewArgs),
+    /// Fold a view anew from the log, beside the one that answers, then swap.
+    Rebuild {
+        /// The view.
+        name: String,
+    },
+    /// Data subjects' rights.
+    #[command(subcommand)]
+    Subject(SubjectCommand),
+    /// API keys and their roles.
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Policies as files.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Measure this machine: fsync, appends, commands in process and over HTTP, projection lag.
+    Bench(BenchArgs),
+}
+
+/// `demo`.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Stop after the tables instead of serving.
+    #[arg(long)]
+    pub(crate) exit: bool,
+    /// Another dataset: a folder with a command feed named feed.jsonl or feed.jsonl.gz.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+/// `import`.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// The feed: one JSON object a line; gzip where its name ends in .gz.
+    pub(crate) file: PathBuf,
+    /// The format, where the name does not tell.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<ImportFormat>,
+    /// Import through the server at this address.
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// A key for that server.
+    #[arg(long, env = "LEADLINE_KEY", value_name = "KEY", hide_env_values = true)]
+    pub(crate) key: Option<String>,
+    /// Read and check every line, and change nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Refuse names that no catalogue knows, instead of registering them.
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Judge the past by today's policies: ownership, required fields, gates, duplicates.
+    #[arg(long)]
+    pub(crate) enforce_policies: bool,
+}
+
+/// The format of an import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImportFormat {
+    /// One JSON object a line.
+    Ndjson,
+}
+
+/// `lead`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LeadCommand {
+    /// The lead as it stands, or as it stood.
+    Show {
+        /// A lead's id, or `key:` and the key of its source system.
+        id: String,
+        #[command(flatten)]
+        moment: Moment,
+    },
+    /// Everything that happened, oldest first.
+    History {
+        /// A lead's id, or `key:` and the key of its source system.
+        id: String,
+        /// `table`, or `json` with every detail.
+        #[arg(long, default_value = "table")]
+        format: Format,
+    },
+    /// One event with the command, policies, rule and inputs that led to it.
+    Explain {
+        /// The event's position.
+        position: u64,
+    },
+}
+
+/// When, for questions about the past.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Moment {
+    /// An RFC 3339 time or a position of the log.
+    #[arg(long, value_name = "TIME|POSITION")]
+    pub(crate) as_of: Option<String>,
+    /// `true`: what happened by then, as known now. `known`: what was known then.
+    #[arg(long, value_name = "known|true")]
+    pub(crate) axis: Option<String>,
+}
+
+/// `view`.
+#[derive(Debug, Args)]
+pub(crate) struct ViewArgs {
+    /// The view.
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) moment: Moment,
+    /// How to print it.
+    #[arg(long, default_value = "table")]
+    pub(crate) format: Format,
+    /// Print a digest of rows and position instead.
+    #[arg(long)]
+    pub(crate) checksum: bool,
+    /// Attribution model, such as first, last, linear, position or decay.
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// Attribution window: days before the conversion, or `none`.
+    #[arg(long)]
+    pub(crate) window: Option<String>,
+    /// Attribution scope: `since_last` conversion, or `all`.
+    #[arg(long)]
+    pub(crate) scope: Option<String>,
+    /// Any other parameter of the view; `leadline view NAME --param help` lists them.
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub(crate) parameters: Vec<String>,
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// One JSON document.
+    Json,
+    /// The rows, comma-separated.
+    Csv,
+}
+
+/// `subject`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SubjectCommand {
+    /// Make a person's fields unreadable everywhere, for ever. Figures and history stay.
+    Erase {
+        /// The lead of that person: its id, or `key:` and the key of its source system.
+        id: String,
+    },
+}
+
+/// `key`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Create a key. It is printed once and stored only as a digest.
+    Create {
+        /// admin, marketing, sales, integration or auditor.
+        #[arg(long)]
+        role: String,
+        /// Whose key: the name that its commands will carry.
+        #[arg(long)]
+        label: String,
+    },
+    /// List keys, without secrets.
+    List,
+    /// Revoke a key at once.
+    Revoke {
+        /// Its public id.
+        id: String,
+    },
+}
+
+/// `policy`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Say whether a file is a valid policy.
+    Check {
+        /// JSON, or TOML where its name ends in .toml.
+        file: PathBuf,
+    },
+    /// Put a version into the log. It never changes afterwards.
+    Publish {
+        /// JSON, or TOML where its name ends in .toml.
+        file: PathBuf,
+    },
+    /// Put a published version in force.
+    Activate {
+        /// `name@version`.
+        policy: String,
+        /// From when: an RFC 3339 time, or `beginning` for all of history. Now where absent.
+        #[arg(long, value_name = "TIME")]
+        from: Option<String>,
+    },
+}
+
+/// `bench`.
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// Seconds that each measurement takes.
+    #[arg(long, default_value_t = 5)]
+    pub(crate) seconds: u64,
+    /// Folder for the scratch databases; a temporary one where absent. Put it on the disk that you care about.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+}

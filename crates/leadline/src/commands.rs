@@ -1,0 +1,169 @@
+//! The commands of the command line.
+
+mod bench;
+pub(crate) mod import;
+mod policy;
+mod questions;
+
+use crate::cli::{Command, KeyCommand, SubjectCommand};
+use crate::client::{Caller, encoded};
+use crate::demo;
+use crate::failure::Failure;
+use crate::node::{Node, Opening, Published, hold};
+use crate::output;
+use crate::serving;
+use crate::settings::Settings;
+use leadline_store::sqlite::lock::Lock;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Runs a command of the command line.
+pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Failure> {
+    match command {
+        Command::Serve => serve(&settings).await,
+        Command::Demo(arguments) => demo::run(arguments, settings).await,
+        Command::Import(arguments) => import::run(arguments, &settings).await,
+        Command::Lead(command) => questions::lead(command, &settings).await,
+        Command::View(arguments) => questions::view(arguments, &settings).await,
+        Command::Rebuild { name } => rebuild(&name, &settings).await,
+        Command::Subject(SubjectCommand::Erase { id }) => erase(&id, &settings).await,
+        Command::Key(command) => key(command, &settings).await,
+        Command::Policy(command) => policy::run(command, &settings).await,
+        Command::Bench(arguments) => bench::run(arguments).await,
+    }
+}
+
+/// Who holds the database: this process, or a server that answers for it.
+pub(crate) enum Held {
+    /// This process.
+    Here(Arc<Lock>),
+    /// A server.
+    ByServer(Published),
+}
+
+/// Takes the database, or finds the server that has it.
+pub(crate) fn held(settings: &Settings) -> Result<Held, Failure> {
+    match hold(&settings.database)? {
+        Ok(lock) => Ok(Held::Here(lock)),
+        Err(Some(published)) => Ok(Held::ByServer(published)),
+        Err(None) => Err(Failure::plain(format!(
+            "the database `{}` is in use by another command that is no server; wait for it to end",
+            settings.database.display()
+        ))),
+    }
+}
+
+/// A caller of the API of whoever holds the database, and the node to close afterwards.
+pub(crate) async fn caller(
+    settings: &Settings,
+    create: bool,
+) -> Result<(Caller, Option<Node>), Failure> {
+    match held(settings)? {
+        Held::ByServer(server) => Ok((Caller::remote(&server.address, server.bearer), None)),
+        Held::Here(lock) => {
+            let node = Node::open(lock, Opening { create, anonymous: None }).await?;
+            let key = node
+                .engine
+                .local_key("operator")
+                .map_err(|error| Failure::of("make", &"a local key", error))?;
+            Ok((Caller::local(node.router(), key.bearer), Some(node)))
+        }
+    }
+}
+
+/// Closes a node that was opened for one command.
+pub(crate) async fn close(node: Option<Node>) {
+    if let Some(node) = node {
+        node.engine.close().await;
+    }
+}
+
+async fn serve(settings: &Settings) -> Result<(), Failure> {
+    let lock = match held(settings)? {
+        Held::Here(lock) => lock,
+        Held::ByServer(server) => {
+            return Err(Failure::plain(format!(
+                "the database `{}` is served already at {} by process {}",
+                settings.database.display(),
+                server.address,
+                server.pid
+            )));
+        }
+    };
+    let listener = serving::bind(settings.listen).await?;
+    let node = Node::open(lock, Opening { create: true, anonymous: None }).await?;
+    let database = settings.database.display().to_string();
+    serving::serve(node, listener, |address| {
+        println!(
+            "leadline serves {database} at http://{address} (documentation: http://{address}/docs)"
+        );
+        println!("Make a key for the API with: leadline key create --role admin --label NAME");
+    })
+    .await
+}
+
+async fn rebuild(name: &str, settings: &Settings) -> Result<(), Failure> {
+    let bar = spinner(&format!("rebuilding `{name}`"));
+    let (caller, node) = caller(settings, false).await?;
+    let reply = caller.post(&format!("/v1/views/{}/rebuild", encoded(name)), &json!({})).await;
+    bar.finish_and_clear();
+    close(node).await;
+    let reply = reply?;
+    println!("{}", output::fields(reply.as_object().unwrap_or(&serde_json::Map::new())).trim_end());
+    Ok(())
+}
+
+/// A sign of life for work whose length is not known beforehand.
+pub(crate) fn spinner(what: &str) -> indicatif::ProgressBar {
+    let bar = indicatif::ProgressBar::new_spinner().with_message(what.to_owned());
+    bar.enable_steady_tick(std::time::Duration::from_millis(120));
+    bar
+}
+
+async fn erase(id: &str, settings: &Settings) -> Result<(), Failure> {
+    let (caller, node) = caller(settings, false).await?;
+    let reply = caller.post(&format!("/v1/subjects/{}/erase", encoded(id)), &json!({})).await;
+    close(node).await;
+    let reply = reply?;
+    let erased = reply.get("events").and_then(Value::as_array).map_or(0, Vec::len);
+    if erased == 0 {
+        println!("Already erased: nothing changed.");
+    } else {
+        println!(
+            "Erased: the keys are destroyed, nothing opens this person's fields any more. History and figures stay."
+        );
+    }
+    Ok(())
+}
+
+async fn key(command: KeyCommand, settings: &Settings) -> Result<(), Failure> {
+    let (caller, node) = caller(settings, true).await?;
+    let told = match command {
+        KeyCommand::Create { role, label } => {
+            let reply = caller.post("/v1/keys", &json!({"role": role, "label": label})).await;
+            reply.map(|reply| {
+                let secret = reply.get("key").map(output::cell).unwrap_or_default();
+                format!("{secret}\nShown this once. Send it as: Authorization: Bearer {secret}")
+            })
+        }
+        KeyCommand::List => caller.get("/v1/keys").await.map(|reply| {
+            let rows = reply.get("keys").and_then(Value::as_array).cloned().unwrap_or_default();
+            if rows.is_empty() {
+                "There are no keys. Make one with: leadline key create --role admin --label NAME"
+                    .to_owned()
+            } else {
+                output::table(&rows, &["id", "label", "role", "revoked"])
+            }
+        }),
+        KeyCommand::Revoke { id } => {
+            let path = format!("/v1/keys/{}/revoke", encoded(&id));
+            caller
+                .post(&path, &json!({}))
+                .await
+                .map(|_| format!("Revoked {id}: its next call is answered with 401."))
+        }
+    };
+    close(node).await;
+    println!("{}", told?);
+    Ok(())
+}

@@ -1,0 +1,181 @@
+//! `import`: history from a command feed, here or through a server.
+
+use super::{Held, held};
+use crate::cli::ImportArgs;
+use crate::client::Caller;
+use crate::failure::Failure;
+use crate::node::{Node, Opening};
+use crate::settings::Settings;
+use axum::body::Body;
+use axum::http::Method;
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use leadline_capture::feed::LineOptions;
+use leadline_capture::import::{Options, Report, Source, run as run_import};
+use leadline_domain::money::Currency;
+use leadline_engine::Engine;
+use serde_json::Value;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// `import`.
+pub(crate) async fn run(arguments: ImportArgs, settings: &Settings) -> Result<(), Failure> {
+    if let Some(server) = &arguments.server {
+        let Some(key) = arguments.key.clone() else {
+            return Err(Failure::usage("--server needs a key: --key or LEADLINE_KEY".to_owned()));
+        };
+        return through(&Caller::remote(server, key), &arguments).await;
+    }
+    let lock = match held(settings)? {
+        Held::ByServer(server) => {
+            return through(&Caller::remote(&server.address, server.bearer), &arguments).await;
+        }
+        Held::Here(lock) => lock,
+    };
+    let source = Source::File(arguments.file.clone());
+    let bytes =
+        source.bytes().map_err(|error| Failure::of("import", &arguments.file.display(), error))?;
+    let node = Node::open(lock, Opening { create: true, anonymous: None }).await?;
+    let options = Options { lines: lines(&arguments), dry_run: arguments.dry_run };
+    let outcome = import(&node.engine, source, bytes, options).await;
+    node.engine.close().await;
+    let (report, elapsed) =
+        outcome.map_err(|error| Failure::of("import", &arguments.file.display(), error))?;
+    print_report(&report, elapsed, arguments.dry_run);
+    Ok(())
+}
+
+const fn lines(arguments: &ImportArgs) -> LineOptions {
+    LineOptions {
+        currency: Currency::EUR,
+        enforce_policies: arguments.enforce_policies,
+        strict: arguments.strict,
+    }
+}
+
+/// Runs an import with a progress bar; how long it took.
+pub(crate) async fn import(
+    engine: &Arc<Engine>,
+    source: Source,
+    bytes: u64,
+    options: Options,
+) -> Result<(Report, Duration), leadline_capture::import::Error> {
+    let bar = ProgressBar::new(bytes).with_style(style());
+    let report = run_import(engine, source, options, |progress| {
+        bar.set_position(progress.bytes.min(bytes));
+        let rate = rate(progress.lines, bar.elapsed());
+        bar.set_message(format!(
+            "{} lines, {} refused, {rate} lines/s",
+            progress.lines, progress.refused
+        ));
+    })
+    .await;
+    let elapsed = bar.elapsed();
+    bar.finish_and_clear();
+    Ok((report?, elapsed))
+}
+
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template("{bar:40} {percent:>3} %  {msg}  (ETA {eta})")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// Whole lines a second.
+fn rate(lines: u64, elapsed: Duration) -> u64 {
+    let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
+    lines.saturating_mul(1_000) / milliseconds
+}
+
+/// The most memory that this process has held, where the system tells.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1_024)
+}
+
+fn print_report(report: &Report, elapsed: Duration, dry_run: bool) {
+    if report.repeated {
+        println!("This file was imported before: nothing changed.");
+    }
+    for refused in &report.refused_lines {
+        println!("line {}: refused ({}): {}", refused.line, refused.code, refused.detail);
+    }
+    let listed = u64::try_from(report.refused_lines.len()).unwrap_or(u64::MAX);
+    if report.refused > listed {
+        println!("… and {} more refused lines", report.refused - listed);
+    }
+    for (catalogue, names) in &report.registered {
+        println!("registered {} of catalogue `{catalogue}`: {}", names.len(), few(names));
+    }
+    for (command, count) in &report.accepted {
+        let unchanged = report.unchanged.get(command).copied().unwrap_or(0);
+        let note =
+            if unchanged > 0 { format!(" ({unchanged} without change)") } else { String::new() };
+        println!("{command:22} {count:>9}{note}");
+    }
+    let verb = if dry_run { "checked" } else { "imported" };
+    println!(
+        "{verb} {} lines, {} refused, {} known before, in {:.2} s: {} lines/s, peak memory {}",
+        report.lines,
+        report.refused,
+        report.known,
+        elapsed.as_secs_f64(),
+        rate(report.lines, elapsed),
+        peak_memory().map_or_else(|| "unknown".to_owned(), |bytes| HumanBytes(bytes).to_string()),
+    );
+    println!("import {}", report.import);
+}
+
+/// The first few names of a list.
+fn few(names: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let shown = names.get(..names.len().min(SHOWN)).unwrap_or_default().join(", ");
+    if names.len() > SHOWN { format!("{shown}, …") } else { shown }
+}
+
+/// Hands the file to a server, and waits until it has run it.
+async fn through(caller: &Caller, arguments: &ImportArgs) -> Result<(), Failure> {
+    let shown = arguments.file.display().to_string();
+    let bytes = tokio::fs::read(&arguments.file)
+        .await
+        .map_err(|error| Failure::of("read", &shown, error))?;
+    let gzip = Path::new(&arguments.file)
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
+    let encoding: &[(&str, &str)] = if gzip {
+        &[("content-type", "application/x-ndjson"), ("content-encoding", "gzip")]
+    } else {
+        &[("content-type", "application/x-ndjson")]
+    };
+    let path = format!(
+        "/v1/imports?dry_run={}&strict={}&enforce_policies={}",
+        arguments.dry_run, arguments.strict, arguments.enforce_policies
+    );
+    let begun = caller.call(Method::POST, &path, Body::from(bytes), encoding).await?;
+    let id = begun.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let bar = super::spinner("importing through the server");
+    loop {
+        let state = caller.get(&format!("/v1/imports/{id}")).await?;
+        let number = |name: &str| state.get(name).and_then(Value::as_u64).unwrap_or(0);
+        bar.set_message(format!(
+            "importing through the server: {} lines, {} refused",
+            number("lines"),
+            number("refused")
+        ));
+        match state.get("state").and_then(Value::as_str) {
+            Some("running") => tokio::time::sleep(Duration::from_millis(200)).await,
+            Some("failed") => {
+                bar.finish_and_clear();
+                let why = state.get("error").map(crate::output::cell).unwrap_or_default();
+                return Err(Failure::plain(format!(
+                    "could not import `{shown}` through the server: {why}; run it again to resume"
+                )));
+            }
+            _ => {
+                bar.finish_and_clear();
+                println!("{}", serde_json::to_string_pretty(&state).unwrap_or_default());
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! `view` and `lead`: questions, asked of the API.
+
+use super::{caller, close};
+use crate::cli::{Format, LeadCommand, Moment, ViewArgs};
+use crate::client::encoded;
+use crate::failure::Failure;
+use crate::output;
+use crate::settings::Settings;
+use leadline_views::query::question;
+use serde_json::Value;
+
+fn query(pairs: &[(&str, Option<&str>)]) -> String {
+    let mut text = String::new();
+    for (name, value) in pairs {
+        if let Some(value) = value {
+            text.push(if text.is_empty() { '?' } else { '&' });
+            text.push_str(&format!("{}={}", encoded(name), encoded(value)));
+        }
+    }
+    text
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
+}
+
+/// `view`.
+pub(crate) async fn view(arguments: ViewArgs, settings: &Settings) -> Result<(), Failure> {
+    let name = arguments.name.as_str();
+    if arguments.parameters.iter().any(|parameter| parameter == "help") {
+        println!("{}", parameters_of(name)?);
+        return Ok(());
+    }
+    let mut pairs = vec![
+        ("as_of", arguments.moment.as_of.as_deref()),
+        ("axis", arguments.moment.axis.as_deref()),
+        ("model", arguments.model.as_deref()),
+        (if name == "attribution" { "window_days" } else { "window" }, arguments.window.as_deref()),
+        ("scope", arguments.scope.as_deref()),
+    ];
+    for parameter in &arguments.parameters {
+        let (name, value) = parameter.split_once('=').ok_or_else(|| {
+            Failure::usage(format!(
+                "--param takes NAME=VALUE, not `{parameter}`; `--param help` lists the names"
+            ))
+        })?;
+        pairs.push((name, Some(value)));
+    }
+    let (caller, node) = caller(settings, false).await?;
+    let path = if arguments.checksum {
+        format!("/v1/views/{}/checksum", encoded(name))
+    } else {
+        format!("/v1/views/{}{}", encoded(name), query(&pairs))
+    };
+    let reply = caller.get(&path).await;
+    close(node).await;
+    let reply = reply?;
+    if arguments.checksum {
+        println!(
+            "{}",
+            output::fields(reply.as_object().unwrap_or(&serde_json::Map::new())).trim_end()
+        );
+        return Ok(());
+    }
+    match arguments.format {
+        Format::Json => println!("{}", pretty(&reply)),
+        Format::Csv => {
+            let rows = reply.get("rows").and_then(Value::as_array).cloned().unwrap_or_default();
+            print!("{}", output::csv(&rows, &output::order(name, "rows")));
+        }
+        Format::Table => print!("{}", output::document(name, &reply)),
+    }
+    Ok(())
+}
+
+fn parameters_of(name: &str) -> Result<String, Failure> {
+    let question = question(name).ok_or_else(|| {
+        Failure::usage(format!(
+            "there is no view `{name}`; there are {}",
+            leadline_views::NAMES.join(", ")
+        ))
+    })?;
+    let mut text =
+        format!("{}: {}\n\nParameters (--param NAME=VALUE):\n", question.view, question.doc);
+    for (name, doc) in question.parameters {
+        text.push_str(&format!("  {name:14} {doc}\n"));
+    }
+    for table in question.tables {
+        text.push_str(&format!("\nTable `{}`: {}\n", table.name, table.doc));
+        for column in table.columns {
+            text.push_str(&format!("  {:28} {}\n", column.name, column.doc));
+        }
+    }
+    Ok(text)
+}
+
+/// `lead`.
+pub(crate) async fn lead(command: LeadCommand, settings: &Settings) -> Result<(), Failure> {
+    let (caller, node) = caller(settings, false).await?;
+    let told = match command {
+        LeadCommand::Show { id, moment: Moment { as_of, axis } } => {
+            let query = query(&[("as_of", as_of.as_deref()), ("axis", axis.as_deref())]);
+            let reply = caller.get(&format!("/v1/leads/{}{query}", encoded(&id))).await;
+            reply.map(|reply| reply.as_object().map(output::fields).unwrap_or_default())
+        }
+        LeadCommand::History { id, format } => history(&caller, &id, format).await,
+        LeadCommand::Explain { position } => {
+            caller.get(&format!("/v1/events/{position}")).await.map(|event| pretty(&event))
+        }
+    };
+    close(node).await;
+    println!("{}", told?.trim_end());
+    Ok(())
+}
+
+async fn history(
+    caller: &crate::client::Caller,
+    id: &str,
+    format: Format,
+) -> Result<String, Failure> {
+    let mut events: Vec<Value> = Vec::new();
+    let mut after = 0;
+    loop {
+        let page = caller.get(&format!("/v1/leads/{}/history?after={after}", encoded(id))).await?;
+        let next = page.get("next").and_then(Value::as_u64).unwrap_or(after);
+        let found = page.get("events").and_then(Value::as_array).cloned().unwrap_or_default();
+        if found.is_empty() || next == after {
+            break;
+        }
+        events.extend(found);
+        after = next;
+    }
+    let order = ["position", "effective_at", "type", "stream", "version", "by", "rule"];
+    Ok(match format {
+        Format::Json => pretty(&Value::Array(events)),
+        Format::Csv => output::csv(&brief(&events), &order),
+        Format::Table => output::table(&brief(&events), &order),
+    })
+}
+
+/// The columns of an event that fit on a screen.
+fn brief(events: &[Value]) -> Vec<Value> {
+    let of = |event: &Value, name: &str| event.get(name).cloned().unwrap_or_default();
+    events
+        .iter()
+        .map(|event| {
+            let actor = event.get("actor").unwrap_or(&Value::Null);
+            let by = actor.get("on_behalf_of").filter(|name| !name.is_null()).or_else(|| actor.get("id"));
+            serde_json::json!({
+                "position": of(event, "position"), "effective_at": of(event, "effective_at"),
+                "type": of(event, "type"), "stream": of(event, "stream"), "version": of(event, "version"),
+                "by": by, "rule": of(event, "rule"),
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,152 @@
+//! Documents as people and spreadsheets read them.
+
+use comfy_table::{CellAlignment, Table, presets};
+use serde_json::{Map, Value};
+
+/// Most columns of a table on a screen; `--format json` and `csv` show all.
+const COLUMNS_SHOWN_MAX: usize = 12;
+/// Most rows of a table on a screen.
+const ROWS_SHOWN_MAX: usize = 50;
+
+/// A value in one cell. Money columns end in `_minor` and are shown as such: units are in the column's name.
+pub(crate) fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(_) | Value::Object(_) => value.to_string(),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
+}
+
+/// The columns of rows: those of `order` first, then what the rows have beside them.
+fn columns(rows: &[Value], order: &[&str]) -> Vec<String> {
+    let mut columns: Vec<String> = order
+        .iter()
+        .filter(|name| rows.iter().any(|row| row.get(**name).is_some()))
+        .map(|name| (*name).to_owned())
+        .collect();
+    for row in rows.iter().filter_map(Value::as_object) {
+        for name in row.keys() {
+            if !columns.contains(name) {
+                columns.push(name.clone());
+            }
+        }
+    }
+    columns
+}
+
+/// Rows as a table; columns in which nothing stands are left out.
+pub(crate) fn table(rows: &[Value], order: &[&str]) -> String {
+    let shown = rows.get(..rows.len().min(ROWS_SHOWN_MAX)).unwrap_or_default();
+    let mut columns = columns(shown, order);
+    columns
+        .retain(|name| shown.iter().any(|row| row.get(name).is_some_and(|value| !value.is_null())));
+    let hidden = columns.len().saturating_sub(COLUMNS_SHOWN_MAX);
+    columns.truncate(COLUMNS_SHOWN_MAX);
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header(columns.clone());
+    for row in shown {
+        table.add_row(columns.iter().map(|name| row.get(name).map(cell).unwrap_or_default()));
+    }
+    for (index, name) in columns.iter().enumerate() {
+        let numbers = shown
+            .iter()
+            .all(|row| row.get(name).is_none_or(|value| value.is_number() || value.is_null()));
+        if let (true, Some(column)) = (numbers, table.column_mut(index)) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let mut text = table.to_string();
+    if rows.len() > shown.len() {
+        text.push_str(&format!(
+            "\n… {} more rows: --format json or csv shows all",
+            rows.len() - shown.len()
+        ));
+    }
+    if hidden > 0 {
+        text.push_str(&format!("\n… {hidden} more columns: --format json or csv shows all"));
+    }
+    text
+}
+
+/// Rows as comma-separated values (RFC 4180).
+pub(crate) fn csv(rows: &[Value], order: &[&str]) -> String {
+    let columns = columns(rows, order);
+    let mut text = line(columns.iter().cloned());
+    for row in rows {
+        text.push_str(&line(
+            columns.iter().map(|name| row.get(name).map(cell).unwrap_or_default()),
+        ));
+    }
+    text
+}
+
+fn line(cells: impl Iterator<Item = String>) -> String {
+    let quoted: Vec<String> = cells
+        .map(|cell| {
+            // A spreadsheet takes these for formulas.
+            let cell = if cell.starts_with(['=', '+', '@']) { format!("'{cell}") } else { cell };
+            if cell.contains([',', '"', '\n', '\r']) {
+                format!("\"{}\"", cell.replace('"', "\"\""))
+            } else {
+                cell
+            }
+        })
+        .collect();
+    format!("{}\r\n", quoted.join(","))
+}
+
+/// The scalar fields of an object as `name  value` lines.
+pub(crate) fn fields(object: &Map<String, Value>) -> String {
+    let width = object.keys().map(String::len).max().unwrap_or(0);
+    let mut text = String::new();
+    for (name, value) in object.iter().filter(|(_, value)| !value.is_null()) {
+        text.push_str(&format!("{name:width$}  {}\n", cell(value)));
+    }
+    text
+}
+
+/// The documented order of the columns of a view's table.
+pub(crate) fn order(view: &str, table: &str) -> Vec<&'static str> {
+    leadline_views::query::question(view)
+        .and_then(|question| question.tables.iter().find(|one| one.name == table))
+        .map(|table| table.columns.iter().map(|column| column.name).collect())
+        .unwrap_or_default()
+}
+
+/// A view's document: totals, then each of its tables that has rows.
+pub(crate) fn document(view: &str, document: &Value) -> String {
+    let mut text = String::new();
+    if let Some(totals) =
+        document.get("totals").and_then(Value::as_object).filter(|totals| !totals.is_empty())
+    {
+        text.push_str(&fields(totals));
+    }
+    let tables = leadline_views::query::question(view).map_or(&[][..], |question| question.tables);
+    for known in tables {
+        let rows =
+            document.get(known.name).and_then(Value::as_array).filter(|rows| !rows.is_empty());
+        if let Some(rows) = rows {
+            text.push_str(&format!(
+                "\n{}: {}\n{}\n",
+                known.name,
+                known.doc,
+                table(rows, &order(view, known.name))
+            ));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn csv_quotes_what_would_break_a_line_and_disarms_formulas() {
+        let rows = [json!({"a": "x,\"y\"", "b": 1}), json!({"a": "=1+1", "c": null})];
+        assert_eq!(csv(&rows, &["b", "a"]), "b,a,c\r\n1,\"x,\"\"y\"\"\",\r\n,'=1+1,\r\n");
+    }
+}
