@@ -132,7 +132,7 @@ pub async fn run(
     mut progress: impl FnMut(Progress),
 ) -> Result<Report, Error> {
     let hash = source.hash().await?;
-    let import = ImportId(uuid::Uuid::new_v5(&uuid::Uuid::nil(), hash.as_bytes()));
+    let import = identity_of(&hash);
     let mut run = Run {
         engine,
         import,
@@ -172,6 +172,18 @@ pub async fn run(
     run.handle(&mut chunk).await?;
     run.finish().await?;
     Ok(run.report)
+}
+
+/// The identity of the run that imports `source`: the same for the same content, compressed or not.
+///
+/// # Errors
+/// The file could not be read.
+pub async fn identity(source: &Source) -> Result<ImportId, SourceError> {
+    Ok(identity_of(&source.hash().await?))
+}
+
+fn identity_of(hash: &str) -> ImportId {
+    ImportId(uuid::Uuid::new_v5(&uuid::Uuid::nil(), hash.as_bytes()))
 }
 
 impl Run<'_> {

@@ -1,9 +1,11 @@
 //! What handlers share.
 
+use crate::imports::Runs;
 use leadline_domain::money::Currency;
 use leadline_engine::engine::Engine;
 use leadline_engine::projection::Projections;
 use metrics_exporter_prometheus::PrometheusHandle;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +26,8 @@ pub struct Parts {
     pub metrics: PrometheusHandle,
     /// The currency of amounts that name none.
     pub currency: Currency,
+    /// Where files of imports lie while they run.
+    pub spool: PathBuf,
     /// Ends event streams, so that the server can close.
     pub stop: CancellationToken,
 }
@@ -40,6 +44,7 @@ pub struct Api {
     parts: Arc<Parts>,
     pub(crate) requests: Arc<Semaphore>,
     pub(crate) streams: Arc<Semaphore>,
+    pub(crate) imports: Arc<Runs>,
 }
 
 impl Api {
@@ -49,6 +54,7 @@ impl Api {
             parts: Arc::new(parts),
             requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            imports: Arc::default(),
         }
     }
 }

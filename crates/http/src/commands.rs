@@ -219,13 +219,12 @@ struct ReplyJson<'a> {
     position: u64,
     version: u64,
     id: uuid::Uuid,
-    #[serde(serialize_with = "displayed")]
-    stream: StreamId,
+    stream: Shown<StreamId>,
     #[serde(serialize_with = "happened")]
     events: &'a [Happened],
     repeated: bool,
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "displayed_option")]
-    next_due: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_due: Option<Shown<Timestamp>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     waited: Option<Waited<'a>>,
 }
@@ -233,34 +232,25 @@ struct ReplyJson<'a> {
 #[derive(Serialize)]
 struct EventJson<'a> {
     position: u64,
-    #[serde(serialize_with = "displayed")]
-    stream: StreamId,
+    stream: Shown<StreamId>,
     version: u64,
     #[serde(rename = "type")]
     event_type: &'a str,
 }
 
-fn displayed<T: std::fmt::Display, S: Serializer>(
-    value: &T,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
-}
+/// Written as it displays.
+struct Shown<T>(T);
 
-fn displayed_option<T: std::fmt::Display, S: Serializer>(
-    value: &Option<T>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match value {
-        Some(value) => serializer.collect_str(value),
-        None => serializer.serialize_none(),
+impl<T: std::fmt::Display> Serialize for Shown<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
     }
 }
 
 fn happened<S: Serializer>(events: &[Happened], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(events.iter().map(|event| EventJson {
         position: event.position.0,
-        stream: event.stream,
+        stream: Shown(event.stream),
         version: event.version,
         event_type: &event.event_type,
     }))
@@ -277,10 +267,10 @@ fn reply_json<'a>(reply: &'a Reply, waited: Option<Waited<'a>>) -> ReplyJson<'a>
         position: reply.position.0,
         version: reply.version,
         id: reply.target.key(),
-        stream: reply.target,
+        stream: Shown(reply.target),
         events: &reply.events,
         repeated: reply.repeated,
-        next_due: reply.next_due,
+        next_due: reply.next_due.map(Shown),
         waited,
     }
 }

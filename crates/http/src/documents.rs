@@ -3,6 +3,7 @@
 use crate::operation::{Gives, Handler, Operation, Takes};
 use crate::routes::operations;
 use leadline_capture::codec::{CommandSpec, Kind};
+use std::fmt::{self, Write as _};
 use std::sync::LazyLock;
 
 /// The page.
@@ -34,7 +35,7 @@ fn page() -> String {
     for operation in &all {
         if operation.tag != tag {
             tag = operation.tag;
-            html.push_str(&format!("<h2>{}</h2>", escaped(tag)));
+            add(&mut html, format_args!("<h2>{}</h2>", escaped(tag)));
         }
         show(&mut html, operation);
     }
@@ -43,12 +44,15 @@ fn page() -> String {
 }
 
 fn show(html: &mut String, operation: &Operation) {
-    html.push_str(&format!(
-        "<details><summary><code><span class=\"method\">{}</span> {}</code> {}</summary>",
-        operation.method,
-        escaped(&operation.path),
-        escaped(&operation.about)
-    ));
+    add(
+        html,
+        format_args!(
+            "<details><summary><code><span class=\"method\">{}</span> {}</code> {}</summary>",
+            operation.method,
+            escaped(&operation.path),
+            escaped(&operation.about)
+        ),
+    );
     if matches!(operation.handler, Handler::Open(_)) {
         html.push_str("<p>Needs no key.</p>");
     }
@@ -62,7 +66,7 @@ fn show(html: &mut String, operation: &Operation) {
     match (operation.takes, operation.handler) {
         (Takes::Text(kinds, about), _) => {
             html.push_str("<h3>Body</h3>");
-            html.push_str(&format!("<p>{} ({})</p>", escaped(about), escaped(&kinds.join(", "))));
+            add(html, format_args!("<p>{} ({})</p>", escaped(about), escaped(&kinds.join(", "))));
         }
         (_, Handler::Command(spec)) => fields(html, spec),
         _ => {}
@@ -75,7 +79,7 @@ fn show(html: &mut String, operation: &Operation) {
         }
         Gives::Json(about) | Gives::Text(_, about) => escaped(about),
     };
-    html.push_str(&format!("<h3>Reply {}</h3><p>{gives}</p></details>", operation.success));
+    add(html, format_args!("<h3>Reply {}</h3><p>{gives}</p></details>", operation.success));
 }
 
 fn fields(html: &mut String, spec: &CommandSpec) {
@@ -96,16 +100,24 @@ fn fields(html: &mut String, spec: &CommandSpec) {
         row(html, field.name, &format!("{kind}{required}{personal}"), field.about);
     }
     row(html, "occurred_at", "time", "When it happened; now where absent.");
-    html.push_str(&format!("</table><pre>{}</pre>", escaped(spec.example)));
+    add(html, format_args!("</table><pre>{}</pre>", escaped(spec.example)));
 }
 
 fn row(html: &mut String, name: &str, kind: &str, about: &str) {
-    html.push_str(&format!(
-        "<tr><td><code>{}</code></td><td>{}</td><td>{}</td></tr>",
-        escaped(name),
-        escaped(kind),
-        escaped(about)
-    ));
+    add(
+        html,
+        format_args!(
+            "<tr><td><code>{}</code></td><td>{}</td><td>{}</td></tr>",
+            escaped(name),
+            escaped(kind),
+            escaped(about)
+        ),
+    );
+}
+
+fn add(html: &mut String, text: fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    let _written = html.write_fmt(text);
 }
 
 fn escaped(text: &str) -> String {

@@ -7,6 +7,7 @@ mod api;
 mod batch;
 mod commands;
 mod documents;
+mod imports;
 mod keys;
 mod openapi;
 mod operation;

@@ -13,17 +13,21 @@ use std::error::Error as _;
 const RETRY_AFTER_SECONDS: &str = "1";
 
 /// Why a request did not succeed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem(Box<Details>);
+
+/// What a problem tells.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Problem {
+struct Details {
     /// The status.
     #[serde(skip)]
-    pub(crate) http: StatusCode,
+    http: StatusCode,
     /// Phrase of the status.
     title: &'static str,
     /// Status code.
     status: u16,
     /// Stable code, `snake_case`.
-    pub(crate) code: String,
+    code: String,
     /// What is wrong and what to do, for people.
     detail: String,
     /// What would be accepted, where that is a list.
@@ -52,7 +56,7 @@ impl Problem {
         code: impl Into<String>,
         detail: impl Into<String>,
     ) -> Self {
-        Self {
+        Self(Box::new(Details {
             http,
             title: http.canonical_reason().unwrap_or("Error"),
             status: http.as_u16(),
@@ -64,7 +68,7 @@ impl Problem {
             current_version: None,
             position: None,
             retryable: false,
-        }
+        }))
     }
 
     /// The request is not well formed.
@@ -74,8 +78,7 @@ impl Problem {
 
     /// Too much is going on.
     pub(crate) fn busy(detail: &'static str) -> Self {
-        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail);
-        Self { retryable: true, ..problem }
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).retryable()
     }
 
     /// The caller is not known.
@@ -90,8 +93,9 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "route_unknown", detail)
     }
 
-    fn retryable(self) -> Self {
-        Self { retryable: true, ..self }
+    fn retryable(mut self) -> Self {
+        self.0.retryable = true;
+        self
     }
 
     fn refused(refused: Refused) -> Self {
@@ -103,25 +107,26 @@ impl Problem {
             Category::Forbidden => StatusCode::FORBIDDEN,
             Category::Erased => StatusCode::GONE,
         };
-        Self {
-            allowed: refused.allowed,
-            missing: refused.missing,
-            current_version: refused.current_version,
-            position: refused.position.map(|position| position.0),
-            retryable: refused.retryable,
-            ..Self::new(status, refused.code, refused.detail)
-        }
+        let mut problem = Self::new(status, refused.code, refused.detail);
+        problem.0.allowed = refused.allowed;
+        problem.0.missing = refused.missing;
+        problem.0.current_version = refused.current_version;
+        problem.0.position = refused.position.map(|position| position.0);
+        problem.0.retryable = refused.retryable;
+        problem
     }
 
     /// The problem as JSON.
     pub(crate) fn to_json(&self) -> Vec<u8> {
-        serde_json::to_vec(self).unwrap_or_else(|_| b"{}".to_vec())
+        serde_json::to_vec(&self.0).unwrap_or_else(|_| b"{}".to_vec())
     }
 }
 
 impl From<ParseError> for Problem {
     fn from(error: ParseError) -> Self {
-        Self { field: error.field, ..Self::malformed(error.code, error.detail) }
+        let mut problem = Self::malformed(error.code, error.detail);
+        problem.0.field = error.field;
+        problem
     }
 }
 
@@ -169,12 +174,12 @@ fn chain(error: &Error) -> String {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::from(self.to_json()));
-        *response.status_mut() = self.http;
+        *response.status_mut() = self.0.http;
         let headers = response.headers_mut();
         let kind = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, kind);
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        match self.http {
+        match self.0.http {
             StatusCode::UNAUTHORIZED => {
                 let challenge = HeaderValue::from_static("Bearer realm=\"leadline\"");
                 headers.insert(header::WWW_AUTHENTICATE, challenge);

@@ -4,7 +4,7 @@ use crate::api::Api;
 use crate::operation::{Gives, Handler, Operation, Parameter, Takes, asked, part, sent};
 use crate::problem::Problem;
 use crate::request::{Call, caller};
-use crate::{batch, commands, keys, reads, service, streams};
+use crate::{batch, commands, imports, keys, reads, service, streams};
 use axum::Router;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
@@ -71,6 +71,7 @@ const VIEW: Row = Row { tag: "views", ..LEADS };
 const EVENT: Row = Row { tag: "events", ..LEADS };
 const KEY: Row = Row { tag: "keys", parameters: &[], ..LEADS };
 const POLICY: Row = Row { tag: "policies", method: Method::POST, gives: Gives::Reply, ..LEADS };
+const IMPORT: Row = Row { tag: "imports", ..LEADS };
 const SERVICE: Row = Row { tag: "service", parameters: &[], ..LEADS };
 
 const ROWS: &[Row] = &[
@@ -173,6 +174,32 @@ const ROWS: &[Row] = &[
         ),
         handler: Handler::Keyed(batch::run),
         ..LEADS
+    },
+    Row {
+        method: Method::POST,
+        path: "/v1/imports",
+        name: "import",
+        about: "Import history: a command feed, one JSON object a line, plain or gzip, at most 1 GiB. For admins.",
+        parameters: &[
+            asked("name", "Name of the file; gzip where it ends in `.gz`."),
+            asked("strict", "`true` refuses names that no catalogue knows."),
+            asked("enforce_policies", "`true` judges the past by today's policies."),
+            asked("dry_run", "`true` checks every line and changes nothing."),
+        ],
+        takes: Takes::Text(imports::FILES, "The lines."),
+        gives: Gives::Json("`id`: ask for it to see how far it has come."),
+        success: 202,
+        handler: Handler::Keyed(imports::start),
+        ..IMPORT
+    },
+    Row {
+        path: "/v1/imports/{import}",
+        name: "import_report",
+        about: "How far an import has come, or what it came to. For admins.",
+        parameters: &[part("import", "Id of the import.")],
+        gives: Gives::Json("`state`, counts, and refused lines with number, code and reason."),
+        handler: Handler::Keyed(imports::show),
+        ..IMPORT
     },
     Row {
         path: "/v1/policies",

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 /// Most connections that are open at once; more wait to be accepted.
-pub const CONNECTIONS_MAX: usize = 4_096;
+const CONNECTIONS_MAX: usize = 4_096;
 /// How long a request's head may take to arrive, and how long a connection may stay idle.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
 /// How long requests in flight may take to end when the server closes.

@@ -38,7 +38,7 @@ pub(crate) fn events(call: Call) -> Answer {
         let after = begin(&call)?.unwrap_or(Position::START);
         // Who may not read learns it from the status, not from a stream that ends at once.
         call.api.engine.events(&call.caller, after, 1).await?;
-        respond(open(call, after, None)?)
+        Ok(respond(open(call, after, None)?))
     })
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn moves(call: Call) -> Answer {
             return Err(leadline_engine::Error::Forbidden { role, what }.into());
         }
         let after = begin(&call)?.unwrap_or(Position::START);
-        respond(open(call, after, Some(name))?)
+        Ok(respond(open(call, after, Some(name))?))
     })
 }
 
@@ -90,7 +90,7 @@ fn open(call: Call, after: Position, view: Option<String>) -> Result<Open, Probl
     })
 }
 
-fn respond(open: Open) -> Result<Response, Problem> {
+fn respond(open: Open) -> Response {
     let chunks = stream::unfold(open, |mut open| async move {
         let stop = open.api.stop.clone();
         let chunk = tokio::select! {
@@ -103,7 +103,7 @@ fn respond(open: Open) -> Result<Response, Problem> {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    response
 }
 
 impl Open {

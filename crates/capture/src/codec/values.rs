@@ -13,6 +13,7 @@ use leadline_events::PersonalFields;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use uuid::Uuid;
 
 /// A checked value that is not personal.
@@ -414,7 +415,8 @@ fn write_text(json: &mut String, text: &str) {
             '\r' => json.push_str("\\r"),
             '\t' => json.push_str("\\t"),
             control if control < ' ' => {
-                json.push_str(&format!("\\u{:04x}", u32::from(control)));
+                // Writing to a string cannot fail.
+                let _written = write!(json, "\\u{:04x}", u32::from(control));
             }
             plain => json.push(plain),
         }
