@@ -1,7 +1,8 @@
 //! The subjects' keys in an SQLite file of their own, readable by its owner only.
 //!
-//! A destroyed key must be in no file: deleted content is overwritten, and the rollback journal, which holds pages as
-//! they were, is gone durably before the destruction is confirmed. A write-ahead log would keep old pages for longer.
+//! A destroyed key must be in no file: it is overwritten in its place, and the rollback journal, which holds pages as
+//! they were, is emptied durably before the destruction is confirmed. A write-ahead log would keep old pages for longer,
+//! and deleted rows leave copies where pages were split or merged before.
 
 use super::failed;
 use async_trait::async_trait;
@@ -21,6 +22,8 @@ pub const BLOCK_SUBJECTS: usize = 1024;
 const STOCK_SUBJECTS_MIN: usize = BLOCK_SUBJECTS / 2;
 /// Keys kept in memory.
 pub const KEYS_CACHED_MAX: usize = 65_536;
+/// What stands in the place of a destroyed key.
+const DESTROYED: [u8; 32] = [0; 32];
 /// Format of the file.
 const FORMAT: i32 = 1;
 /// Marks the file as a vault of this product ("ldv1").
@@ -29,7 +32,7 @@ const APPLICATION_ID: i32 = 0x6c64_7631;
 const SETTINGS: &str = "
     PRAGMA locking_mode = EXCLUSIVE;
     PRAGMA secure_delete = ON;
-    PRAGMA journal_mode = DELETE;
+    PRAGMA journal_mode = TRUNCATE;
     PRAGMA synchronous = EXTRA;
     PRAGMA temp_store = MEMORY;
     PRAGMA busy_timeout = 5000;
@@ -153,7 +156,8 @@ impl Inner {
             let mut select =
                 connection.prepare_cached("SELECT secret FROM key WHERE subject = ?1")?;
             let mut key = |subject: &Uuid| {
-                select.query_row([subject.as_bytes()], |row| row.get(0).map(Key)).optional()
+                let key = select.query_row([subject.as_bytes()], |row| row.get(0)).optional()?;
+                Ok(key.filter(|key| *key != DESTROYED).map(Key))
             };
             subjects.iter().map(&mut key).collect()
         };
@@ -170,19 +174,19 @@ impl Inner {
     fn destroy(&self, subjects: &[Uuid]) -> Result<(), Error> {
         let mut connection = lock(&self.connection);
         lock(&self.cache).wipe(subjects);
-        let delete = |connection: &mut Connection| -> rusqlite::Result<()> {
+        let overwrite = |connection: &mut Connection| -> rusqlite::Result<()> {
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             {
-                let mut delete =
-                    transaction.prepare_cached("DELETE FROM key WHERE subject = ?1")?;
+                let mut overwrite =
+                    transaction.prepare_cached("UPDATE key SET secret = ?2 WHERE subject = ?1")?;
                 for subject in subjects {
-                    delete.execute([subject.as_bytes()])?;
+                    overwrite.execute((subject.as_bytes(), DESTROYED))?;
                 }
             }
             transaction.commit()
         };
-        delete(&mut connection).map_err(failed("destroy keys"))
+        overwrite(&mut connection).map_err(failed("destroy keys"))
     }
 }
 

@@ -4,11 +4,13 @@ CREATE TABLE secret (
     hash_key BLOB    NOT NULL
 ) STRICT;
 
--- The subjects' keys. Destroying a key deletes its row, and the page is overwritten.
+-- The subjects' keys. Rows are added at the end, all of one size, and never deleted, so that no page is ever split or
+-- merged with a copy of a key left behind. A destroyed key is overwritten with zeros where it stands.
 CREATE TABLE key (
-    subject BLOB NOT NULL PRIMARY KEY,
-    secret  BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
+    number  INTEGER PRIMARY KEY,
+    subject BLOB NOT NULL UNIQUE,
+    secret  BLOB NOT NULL CHECK (length(secret) = 32)
+) STRICT;
 
 PRAGMA user_version = 1;
-PRAGMA application_id = 1818520113;
+PRAGMA application_id = 1818523185;
