@@ -14,6 +14,8 @@ pub mod config;
 pub mod contact;
 mod decide;
 pub mod decision;
+pub mod forecast;
+pub mod funnel;
 pub mod id;
 pub mod lead;
 pub mod money;
