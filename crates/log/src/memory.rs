@@ -35,6 +35,18 @@ impl MemoryLog {
         Self { identity, clock, tables: Mutex::default() }
     }
 
+    /// Takes over what another log holds, for comparing the two.
+    pub(crate) fn restore(
+        &self,
+        events: Vec<Recorded>,
+        commands: Vec<([u8; 16], CommandRecord)>,
+        claims: Vec<(ClaimKey, ClaimHolder)>,
+    ) {
+        let versions = events.iter().map(|event| (event.event.stream, event.version)).collect();
+        let (commands, claims) = (commands.into_iter().collect(), claims.into_iter().collect());
+        *self.tables() = Tables { events, versions, commands, claims, recorded_at: i64::MIN };
+    }
+
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }

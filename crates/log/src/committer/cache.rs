@@ -51,11 +51,15 @@ impl<K: Copy + Eq + Hash, V> Cache<K, V> {
             slot.used = true;
             return;
         }
-        if self.slots.len() >= self.capacity {
-            self.forget_one();
+        let slot = Slot { key, value, pins, used: false };
+        let place = self.spare().unwrap_or(self.slots.len());
+        self.index.insert(key, place);
+        if let Some(spare) = self.slots.get_mut(place) {
+            self.index.remove(&spare.key);
+            *spare = slot;
+        } else {
+            self.slots.push(slot);
         }
-        self.index.insert(key, self.slots.len());
-        self.slots.push(Slot { key, value, pins, used: false });
     }
 
     pub(super) fn unpin(&mut self, key: &K) {
@@ -81,21 +85,21 @@ impl<K: Copy + Eq + Hash, V> Cache<K, V> {
         }
     }
 
-    /// Frees one slot; grows past the capacity only where everything is pinned.
-    fn forget_one(&mut self) {
+    /// The place to use again where the cache is full; none where everything is pinned, and the cache must grow.
+    fn spare(&mut self) -> Option<usize> {
+        if self.slots.len() < self.capacity {
+            return None;
+        }
         for _ in 0..self.slots.len().saturating_mul(2) {
-            if self.hand >= self.slots.len() {
-                self.hand = 0;
-            }
-            let Some(slot) = self.slots.get_mut(self.hand) else { return };
+            let place = if self.hand < self.slots.len() { self.hand } else { 0 };
+            self.hand = place + 1;
+            let slot = self.slots.get_mut(place)?;
             if slot.pins == 0 && !slot.used {
-                let key = slot.key;
-                self.remove(&key);
-                return;
+                return Some(place);
             }
             slot.used = false;
-            self.hand += 1;
         }
+        None
     }
 }
 
