@@ -31,7 +31,7 @@ pub(crate) fn create(mut call: Call) -> Answer {
         })?;
         let key = call.api.engine.create_key(&call.caller, &wanted.label, role).await?;
         let json =
-            json!({"id": key.id, "bearer": key.bearer, "label": wanted.label, "role": role.name()});
+            json!({"id": key.id, "key": key.bearer, "label": wanted.label, "role": role.name()});
         let mut response = document(json.to_string().into_bytes());
         *response.status_mut() = StatusCode::CREATED;
         Ok(response)

@@ -76,10 +76,12 @@ pub(crate) fn query(uri: &Uri) -> Result<BTreeMap<String, String>, Problem> {
     Ok(parameters)
 }
 
-/// Who calls.
+/// Who calls. Without a key, whoever the server takes callers without one for, if anybody.
 pub(crate) fn caller(api: &Api, headers: &HeaderMap) -> Result<Caller, Problem> {
-    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let bearer = value.and_then(|value| {
+    let Some(value) = headers.get(header::AUTHORIZATION) else {
+        return api.engine.anonymous().ok_or_else(Problem::unauthenticated);
+    };
+    let bearer = value.to_str().ok().and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });

@@ -239,7 +239,7 @@ const ROWS: &[Row] = &[
         name: "create_key",
         about: "Create an API key. For admins.",
         takes: Takes::Text(commands::JSON, "`label` and `role`."),
-        gives: Gives::Json("The key: `bearer` is shown this once."),
+        gives: Gives::Json("The key: `key` is what to send after `Bearer`, shown this once."),
         success: 201,
         handler: Handler::Keyed(keys::create),
         ..KEY
@@ -249,6 +249,16 @@ const ROWS: &[Row] = &[
         path: "/v1/keys/{key}",
         name: "revoke_key",
         about: "Revoke an API key. For admins.",
+        parameters: &[part("key", "Public id of the key.")],
+        gives: Gives::Json("The key's id."),
+        handler: Handler::Keyed(keys::revoke),
+        ..KEY
+    },
+    Row {
+        method: Method::POST,
+        path: "/v1/keys/{key}/revoke",
+        name: "revoke_key_by_post",
+        about: "The same, for callers that cannot send DELETE.",
         parameters: &[part("key", "Public id of the key.")],
         gives: Gives::Json("The key's id."),
         handler: Handler::Keyed(keys::revoke),
