@@ -124,8 +124,17 @@ impl Node {
             projections: Arc::clone(&self.projections),
             metrics: self.metrics.clone(),
             currency: Currency::EUR,
+            spool: folder_of(self.lock.database()),
             stop: self.stop.clone(),
         })
+    }
+}
+
+/// The folder of a file: files of imports lie beside the database while they run.
+fn folder_of(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
     }
 }
 
