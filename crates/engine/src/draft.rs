@@ -158,6 +158,8 @@ impl<'a> Drafting<'a> {
             let stream = StreamId::Attempt(self.prepared.command);
             let encoded = self.attempt(target, refused.as_deref());
             self.versions.insert(stream, 0);
+            self.states.insert(stream, Arc::new(Leadline::initial(&stream)));
+            next(&mut heights, stream);
             happened.push((stream, 1, Cow::Borrowed(encoded.event_type)));
             written.push(NewEvent {
                 stream: stream_key(&stream),
