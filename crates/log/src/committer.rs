@@ -4,6 +4,7 @@
 //! straight through; nothing lingers. What was decided on the outcome of an append that then did not happen is
 //! decided again, so that a stale cache can delay a command but never mislead one.
 
+mod affected;
 mod cache;
 mod desk;
 mod flight;

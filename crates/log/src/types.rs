@@ -108,6 +108,7 @@ pub struct NewEvent {
 }
 
 /// An event as the log keeps it.
+#[expect(clippy::struct_field_names, reason = "it is the time's name everywhere")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
     /// Its place in the log.

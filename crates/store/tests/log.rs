@@ -1,5 +1,7 @@
 //! The log on SQLite keeps the contract, and what it has stored.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use leadline_log::clock::{Clock, System};
 use leadline_log::types::{Append, Category, Direction, NewEvent, Position, Read, Scope, Verdict};
 use leadline_log::{LogBackend, StreamKey};

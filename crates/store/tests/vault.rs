@@ -1,5 +1,7 @@
 //! The vault on SQLite: keys are durable before they are used, and gone from every file once destroyed.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use leadline_log::clock::System;
 use leadline_log::vault::{Key, MintedSubject, Vault};
 use leadline_store::sqlite::vault::{BLOCK_SUBJECTS, SqliteVault};
@@ -17,7 +19,8 @@ fn found(directory: &Path, keys: &[MintedSubject]) -> usize {
     let mut found = HashSet::new();
     for entry in std::fs::read_dir(directory).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
-        found.extend(bytes.windows(32).filter(|window| wanted.contains(window)).map(<[u8]>::to_vec));
+        found
+            .extend(bytes.windows(32).filter(|window| wanted.contains(window)).map(<[u8]>::to_vec));
     }
     found.len()
 }
@@ -90,7 +93,7 @@ async fn only_the_owner_can_read_the_file() {
     use std::os::unix::fs::PermissionsExt;
     let directory = tempfile::tempdir().unwrap();
     let vault = open(directory.path());
-    drop(vault.mint().await.unwrap());
+    vault.mint().await.unwrap();
     let metadata = std::fs::metadata(directory.path().join("keys.db")).unwrap();
     assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
 }

@@ -153,9 +153,8 @@ async fn append(
         let sound: Arc<[Append]> = part.iter().filter(|append| !doomed(append)).cloned().collect();
         let followed = Arc::new(Bounce { followed: true, ..Bounce::default() });
         let mut verdicts = backend.append(sound).await?.into_iter();
-        let verdict = |append| match doomed(append) {
-            true => Some(Verdict::Bounced(followed.clone())),
-            false => verdicts.next(),
+        let verdict = |append| {
+            if doomed(append) { Some(Verdict::Bounced(followed.clone())) } else { verdicts.next() }
         };
         part.iter().map_while(verdict).collect()
     } else {

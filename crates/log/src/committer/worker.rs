@@ -1,5 +1,6 @@
 //! The committer's one task.
 
+use super::affected::Affected;
 use super::cache::Cache;
 use super::desk::{Book, Desk, Keys};
 use super::flight::{self, Drafted, Entry, Flight, Landed};
@@ -8,7 +9,9 @@ use super::{
     Options, Outcome, QUEUE_COMMANDS_MAX, STREAMS_CACHED_MAX, Step,
 };
 use crate::backend::{Error, LogBackend};
-use crate::types::{Append, ClaimChange, ClaimKey, Position, StreamKey, Verdict};
+use crate::types::{
+    Append, ClaimChange, ClaimKey, NewEvent, Position, Recorded, StreamKey, Verdict,
+};
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::task::Poll;
@@ -43,14 +46,6 @@ pub(super) struct Worker<M: Model> {
     barrier: bool,
     flight: Option<Flight<M>>,
     ended: bool,
-}
-
-/// What must be forgotten, because the append that made it so did not happen.
-#[derive(Default)]
-struct Affected {
-    streams: HashSet<StreamKey>,
-    claims: HashSet<ClaimKey>,
-    all_claims: bool,
 }
 
 impl<M: Model> Worker<M> {
@@ -192,7 +187,7 @@ impl<M: Model> Worker<M> {
     }
 
     /// Takes a stream's events in; fails the jobs that need it where it cannot be read.
-    fn fold(&mut self, stream: StreamKey, events: &[crate::types::Recorded]) {
+    fn fold(&mut self, stream: StreamKey, events: &[Recorded]) {
         let mut state = self.model.initial(&stream);
         for event in events {
             if let Err(source) = self.model.fold(&mut state, event) {
@@ -416,36 +411,12 @@ impl<M: Model> Worker<M> {
     }
 }
 
-impl Affected {
-    fn is_empty(&self) -> bool {
-        self.streams.is_empty() && self.claims.is_empty() && !self.all_claims
-    }
-
-    /// All that an append would have changed.
-    fn add(&mut self, append: &Append) {
-        self.streams.extend(append.events.iter().map(|event| event.stream));
-        self.claims.extend(flight::changed_claims(append));
-        self.all_claims |= flight::releases_subject(append);
-    }
-
-    fn changed_by(&self, append: &Append) -> bool {
-        append.events.iter().any(|event| self.streams.contains(&event.stream))
-            || flight::changed_claims(append).any(|key| self.claims.contains(&key))
-    }
-
-    fn concerns(&self, append: &Append, claims: &[ClaimKey]) -> bool {
-        self.all_claims
-            || append.expect.iter().any(|(stream, _)| self.streams.contains(stream))
-            || claims.iter().any(|key| self.claims.contains(key))
-            || flight::changed_claims(append).any(|key| self.claims.contains(&key))
-    }
-}
-
 /// What an append breaks of the rules for appends and their states.
 fn check<S>(append: &Append, states: &[(StreamKey, S)]) -> Result<(), &'static str> {
     append.check()?;
-    let stated = |stream| states.iter().filter(|(key, _)| key == stream).count() == 1;
-    if !append.events.iter().all(|event| stated(&event.stream)) {
+    let given_once =
+        |event: &NewEvent| states.iter().filter(|(stream, _)| *stream == event.stream).count() == 1;
+    if !append.events.iter().all(given_once) {
         return Err("a stream is written and its new state is not given once");
     }
     if !states.iter().all(|(stream, _)| append.writes(stream)) {

@@ -71,15 +71,7 @@ impl Readers {
             let reader = Reader { connection: connect()?, names: names.clone() };
             let queue = queue.clone();
             let thread = std::thread::Builder::new().name("log-reader".into());
-            let thread = thread.spawn(move || {
-                // Whoever has the lock waits for the next request; the lock is free while it is served.
-                loop {
-                    let request =
-                        queue.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
-                    let Some(request) = request else { return };
-                    request(&reader);
-                }
-            });
+            let thread = thread.spawn(move || reader.serve(&queue));
             threads.push(thread.map_err(|source| Error::Unavailable {
                 attempt: "start a reader",
                 source: Box::new(source),
@@ -122,6 +114,16 @@ pub(super) struct Reader {
 }
 
 impl Reader {
+    /// Serves requests until nobody is left to send them. Whoever has the queue waits for the next request; it is
+    /// free while that is served.
+    fn serve(&self, queue: &Mutex<mpsc::Receiver<Request>>) {
+        loop {
+            let request = queue.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
+            let Some(request) = request else { return };
+            request(self);
+        }
+    }
+
     /// Runs `read` on one snapshot.
     fn snapshot<T>(
         &self,
@@ -145,34 +147,29 @@ impl Reader {
 
     pub(super) fn streams(&self, streams: &[StreamKey]) -> Result<Vec<Vec<Recorded>>, Error> {
         self.snapshot("read streams", |connection| {
-            let whole = |stream: &StreamKey| {
-                let (mut events, mut after) = (Vec::new(), Position::START);
-                loop {
-                    let page = self.events(
-                        connection,
-                        Read {
-                            scope: Scope::Stream(*stream),
-                            after,
-                            through: None,
-                            direction: Direction::Forward,
-                            limit: READ_EVENTS_MAX,
-                        },
-                    )?;
-                    let full = page.len() == READ_EVENTS_MAX;
-                    after = page.last().map_or(after, |event| event.position);
-                    events.extend(page);
-                    if !full {
-                        return Ok(events);
-                    }
-                }
-            };
-            streams.iter().map(whole).collect()
+            streams.iter().map(|stream| self.stream(connection, *stream)).collect()
         })
+    }
+
+    /// A whole stream, page by page.
+    fn stream(&self, connection: &Connection, stream: StreamKey) -> Result<Vec<Recorded>, Error> {
+        let (scope, direction) = (Scope::Stream(stream), Direction::Forward);
+        let (mut events, mut after) = (Vec::new(), Position::START);
+        loop {
+            let read = Read { scope, after, through: None, direction, limit: READ_EVENTS_MAX };
+            let page = self.events(connection, read)?;
+            let full = page.len() == READ_EVENTS_MAX;
+            after = page.last().map_or(after, |event| event.position);
+            events.extend(page);
+            if !full {
+                return Ok(events);
+            }
+        }
     }
 
     fn events(&self, connection: &Connection, read: Read) -> Result<Vec<Recorded>, Error> {
         let limit = i64::try_from(read.limit.min(READ_EVENTS_MAX)).unwrap_or(i64::MAX);
-        let through = read.through.map_or(i64::MAX, |through| bound(through));
+        let through = read.through.map_or(i64::MAX, bound);
         let after = bound(read.after);
         let backward = usize::from(read.direction == Direction::Backward);
         let page = || -> rusqlite::Result<Vec<Recorded>> {

@@ -13,6 +13,8 @@ const APPLICATION_ID: i32 = 0x6c64_6c31;
 
 /// Each step leads from the format of its index to the next; the file's `user_version` says how many it has seen.
 const MIGRATIONS: [&str; 1] = [include_str!("0001.sql")];
+/// The current format: as many as there are migrations.
+const FORMAT: i32 = 1;
 
 /// Settings of the writing connection. Commits survive a loss of power: the log is synced at each of them. Moving
 /// the log's tail into the database file is arranged by the writer, never done by a commit.
@@ -72,7 +74,7 @@ fn migrate(connection: &mut Connection) -> Result<(), Error> {
     let version = pragma("user_version").map_err(failed("read the format"))?;
     let application = pragma("application_id").map_err(failed("read the format"))?;
     let done = usize::try_from(version).unwrap_or(usize::MAX);
-    if done > MIGRATIONS.len() || (done > 0 && application != APPLICATION_ID) {
+    if version > FORMAT || (done > 0 && application != APPLICATION_ID) {
         let source = "the file is of a newer version of leadline, or of another product".into();
         return Err(Error::Unavailable { attempt: "open the database", source });
     }
@@ -80,7 +82,7 @@ fn migrate(connection: &mut Connection) -> Result<(), Error> {
         transaction.execute_batch(migration).map_err(failed("migrate the database"))?;
     }
     transaction
-        .pragma_update(None, "user_version", MIGRATIONS.len() as i64)
+        .pragma_update(None, "user_version", FORMAT)
         .and_then(|()| transaction.pragma_update(None, "application_id", APPLICATION_ID))
         .map_err(failed("store the format"))?;
     transaction.commit().map_err(failed("migrate the database"))
