@@ -6,11 +6,11 @@
 //! gets one more step. So folding event by event, in pages of any size, or from zero, makes the same rows.
 
 use crate::event::ViewEvent;
-use crate::store::{Close, KeyChange, OPEN, RowBytes, Steps, Version};
+use crate::store::{Current, KeyChange, OPEN, RowBytes, Version};
 use leadline_log::Position;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use thiserror::Error;
 use uuid::Uuid;
@@ -86,14 +86,13 @@ pub trait Folding: Send {
     fn forget(&mut self);
 }
 
-/// A row that is valid now, and since when in either history. `stored_*`: the store has that version already.
+/// A row that is valid now, and since when in either history.
 #[derive(Clone, Debug)]
 struct Shown {
     row: RowBytes,
     at_from: i64,
     pos_from: i64,
-    stored_at: bool,
-    stored_pos: bool,
+    stored: bool,
 }
 
 /// What is known of one key, and what waits to be stored of it.
@@ -102,8 +101,11 @@ struct Key<S> {
     state: S,
     last_at: i64,
     shown: BTreeMap<i64, Shown>,
-    by_time: Steps,
-    by_position: Steps,
+    /// Ordinals that the store has a row under.
+    stored: BTreeSet<i64>,
+    replace_time: bool,
+    by_time: Vec<Version>,
+    by_position: Vec<Version>,
     touched: bool,
 }
 
@@ -113,8 +115,10 @@ impl<S: Default> Default for Key<S> {
             state: S::default(),
             last_at: i64::MIN,
             shown: BTreeMap::new(),
-            by_time: Steps::default(),
-            by_position: Steps::default(),
+            stored: BTreeSet::new(),
+            replace_time: false,
+            by_time: Vec::new(),
+            by_position: Vec::new(),
             touched: false,
         }
     }
@@ -163,40 +167,32 @@ fn as_i64(position: Position) -> i64 {
     i64::try_from(position.0).unwrap_or(OPEN)
 }
 
+/// The rows that are not shown any more, or not so.
+fn ended<'a>(
+    shown: &'a BTreeMap<i64, Shown>,
+    rows: &BTreeMap<i64, Vec<u8>>,
+) -> impl Iterator<Item = (i64, &'a Shown)> {
+    shown
+        .iter()
+        .filter(|(ordinal, one)| rows.get(ordinal).is_none_or(|row| **row != *one.row))
+        .map(|(ordinal, one)| (*ordinal, one))
+}
+
 impl<S> Key<S> {
     /// Ends the row versions that `rows` no longer shows, in the history by position.
-    fn step_position(&mut self, rows: &BTreeMap<i64, Vec<u8>>, position: i64) {
-        for (ordinal, shown) in &self.shown {
-            if rows.get(ordinal).is_some_and(|row| **row == *shown.row) {
-                continue;
-            }
-            if shown.stored_pos {
-                let close = Close { ordinal: *ordinal, from: shown.pos_from, to: position };
-                self.by_position.closes.push(close);
-            } else {
-                let row = Arc::clone(&shown.row);
-                let version =
-                    Version { ordinal: *ordinal, from: shown.pos_from, to: position, row };
-                self.by_position.inserts.push(version);
-            }
+    fn step_position(&mut self, rows: &BTreeMap<i64, Vec<u8>>, to: i64) {
+        for (ordinal, one) in ended(&self.shown, rows) {
+            let row = Arc::clone(&one.row);
+            self.by_position.push(Version { ordinal, from: one.pos_from, to, row });
         }
     }
 
     /// Ends the row versions that `rows` no longer shows, in the history by time. One that began at this very
     /// instant leaves no trace.
-    fn step_time(&mut self, rows: &BTreeMap<i64, Vec<u8>>, at: i64) {
-        for (ordinal, shown) in &self.shown {
-            if rows.get(ordinal).is_some_and(|row| **row == *shown.row) {
-                continue;
-            }
-            if shown.stored_at {
-                let close = Close { ordinal: *ordinal, from: shown.at_from, to: at };
-                self.by_time.closes.push(close);
-            } else if shown.at_from != at {
-                let row = Arc::clone(&shown.row);
-                let version = Version { ordinal: *ordinal, from: shown.at_from, to: at, row };
-                self.by_time.inserts.push(version);
-            }
+    fn step_time(&mut self, rows: &BTreeMap<i64, Vec<u8>>, to: i64) {
+        for (ordinal, one) in ended(&self.shown, rows).filter(|(_, one)| one.at_from != to) {
+            let row = Arc::clone(&one.row);
+            self.by_time.push(Version { ordinal, from: one.at_from, to, row });
         }
     }
 
@@ -210,13 +206,7 @@ impl<S> Key<S> {
                 _ => {
                     new += 1;
                     let row = row.into();
-                    Shown {
-                        row,
-                        at_from: at,
-                        pos_from: position,
-                        stored_at: false,
-                        stored_pos: false,
-                    }
+                    Shown { row, at_from: at, pos_from: position, stored: false }
                 }
             };
             self.shown.insert(ordinal, shown);
@@ -251,7 +241,6 @@ impl<V: View> Folder<V> {
             .collect();
         known.sort_by_key(|one| order(one));
         let mut fresh = Key::<V::State>::default();
-        fresh.by_time.replace = true;
         for one in known {
             V::apply(&mut fresh.state, one);
             let rows = rows::<V>(&fresh.state).map_err(poison)?;
@@ -263,15 +252,14 @@ impl<V: View> Folder<V> {
         let key = self.keys.entry(id).or_default();
         let rows = fresh.shown.iter().map(|(ordinal, shown)| (*ordinal, shown.row.to_vec()));
         key.step_position(&rows.collect(), position);
-        for (ordinal, shown) in &mut fresh.shown {
-            shown.pos_from = position;
-            if let Some(former) = key.shown.get(ordinal)
-                && former.row == shown.row
-            {
-                shown.pos_from = former.pos_from;
-                shown.stored_pos = former.stored_pos;
-            }
+        for (ordinal, one) in &mut fresh.shown {
+            let former = key.shown.get(ordinal).filter(|former| former.row == one.row);
+            one.pos_from = former.map_or(position, |former| former.pos_from);
+            one.stored =
+                former.is_some_and(|former| former.stored && former.at_from == one.at_from);
         }
+        fresh.replace_time = true;
+        fresh.stored = std::mem::take(&mut key.stored);
         fresh.by_position = std::mem::take(&mut key.by_position);
         fresh.touched = key.touched;
         *key = fresh;
@@ -302,8 +290,8 @@ impl<V: View> Folding for Folder<V> {
             for (ordinal, at_from, pos_from) in stored.shown {
                 let Some(row) = rows.remove(&ordinal) else { continue };
                 let row = row.into();
-                let shown = Shown { row, at_from, pos_from, stored_at: true, stored_pos: true };
-                key.shown.insert(ordinal, shown);
+                key.stored.insert(ordinal);
+                key.shown.insert(ordinal, Shown { row, at_from, pos_from, stored: true });
             }
             (key.state, key.last_at) = (stored.state, stored.last_at);
         }
@@ -375,21 +363,24 @@ fn take_key<S: Serialize + Clone>(
     key: &mut Key<S>,
 ) -> Result<KeyChange, serde_json::Error> {
     key.touched = false;
-    let (mut by_time, mut by_position) =
-        (std::mem::take(&mut key.by_time), std::mem::take(&mut key.by_position));
-    for (ordinal, shown) in &mut key.shown {
-        let open =
-            |from| Version { ordinal: *ordinal, from, to: OPEN, row: Arc::clone(&shown.row) };
-        if !shown.stored_at {
-            by_time.inserts.push(open(shown.at_from));
-        }
-        if !shown.stored_pos {
-            by_position.inserts.push(open(shown.pos_from));
-        }
-        (shown.stored_at, shown.stored_pos) = (true, true);
+    let present: BTreeSet<i64> = key.shown.keys().copied().collect();
+    let gone = key.stored.difference(&present).copied().collect();
+    key.stored = present;
+    let mut current = Vec::new();
+    for (ordinal, one) in key.shown.iter_mut().filter(|(_, one)| !one.stored) {
+        let (ordinal, row) = (*ordinal, Arc::clone(&one.row));
+        one.stored = true;
+        current.push(Current { ordinal, at_from: one.at_from, pos_from: one.pos_from, row });
     }
     let shown = key.shown.iter().map(|(ordinal, row)| (*ordinal, row.at_from, row.pos_from));
     let stored = Stored { state: &key.state, last_at: key.last_at, shown: shown.collect() };
-    let state = Some(serde_json::to_vec(&stored)?);
-    Ok(KeyChange { key: id, state, by_time, by_position })
+    Ok(KeyChange {
+        key: id,
+        state: Some(serde_json::to_vec(&stored)?),
+        current,
+        gone,
+        replace_time: std::mem::take(&mut key.replace_time),
+        by_time: std::mem::take(&mut key.by_time),
+        by_position: std::mem::take(&mut key.by_position),
+    })
 }

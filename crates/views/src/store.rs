@@ -8,7 +8,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use uuid::Uuid;
 
-/// The end of a row version that is still valid, in both histories.
+/// After every position and instant.
 pub const OPEN: i64 = i64::MAX;
 
 /// The serialised form of a row: compact JSON.
@@ -62,39 +62,30 @@ pub enum Generation {
     Next,
 }
 
-/// A row version of either history: valid from `from` up to, not including, `to`.
+/// A row version of either history that has ended: valid from `from` up to, not including, `to`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {
     /// Which row of the key.
     pub ordinal: i64,
     /// Position or milliseconds of UTC.
     pub from: i64,
-    /// Position or milliseconds of UTC; [`OPEN`] while it is valid.
+    /// Position or milliseconds of UTC; above `from`.
     pub to: i64,
     /// The row.
     pub row: RowBytes,
 }
 
-/// A stored row version that ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Close {
+/// A row that is valid now. Both histories end with it, so it is kept once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Current {
     /// Which row of the key.
     pub ordinal: i64,
-    /// From when it was valid.
-    pub from: i64,
-    /// When it ends; `from` itself where it is to be deleted.
-    pub to: i64,
-}
-
-/// What becomes of one history of one key.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Steps {
-    /// Everything stored of this key goes first.
-    pub replace: bool,
-    /// Stored row versions that end.
-    pub closes: Vec<Close>,
-    /// New row versions.
-    pub inserts: Vec<Version>,
+    /// Since when it has been so, milliseconds of UTC.
+    pub at_from: i64,
+    /// Since which position it has been known to be so.
+    pub pos_from: i64,
+    /// The row.
+    pub row: RowBytes,
 }
 
 /// What becomes of one key.
@@ -104,10 +95,16 @@ pub struct KeyChange {
     pub key: Uuid,
     /// Its new state, for the fold to go on from; `None` for a view that keeps none.
     pub state: Option<Vec<u8>>,
-    /// What happened, as known now.
-    pub by_time: Steps,
-    /// What was known.
-    pub by_position: Steps,
+    /// Rows that are valid now, in place of what is stored under their ordinals.
+    pub current: Vec<Current>,
+    /// Ordinals under which there is no row any more.
+    pub gone: Vec<i64>,
+    /// A late fact: every ended version of the history by time goes before `by_time` comes.
+    pub replace_time: bool,
+    /// What happened, as known now: versions that have ended.
+    pub by_time: Vec<Version>,
+    /// What was known: versions that have ended.
+    pub by_position: Vec<Version>,
 }
 
 /// A view's changes and its new checkpoint: all of it is stored, or none.
@@ -191,15 +188,17 @@ pub struct Rows {
 /// A digest of all row versions of both histories and the position that they reflect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checksum {
-    /// BLAKE3 of the row versions by key, ordinal and start, first by time, then by position.
+    /// BLAKE3 of the row versions by key, ordinal and start: those that have ended, first by time, then by position,
+    /// and the present ones.
     pub digest: [u8; 32],
     /// The position that they reflect.
     pub position: Position,
-    /// How many row versions there are in both histories.
+    /// How many row versions there are.
     pub versions: u64,
 }
 
-/// Feeds one row version to a checksum. Every store does it alike, so that checksums compare across stores.
+/// Feeds one row version to a checksum: ordinal, start, end and row, or ordinal, both starts and row of a present one.
+/// Every store does it alike, so that checksums compare across stores.
 pub fn digest_version(hasher: &mut blake3::Hasher, key: Uuid, version: (i64, i64, i64, &[u8])) {
     let (ordinal, from, to, row) = version;
     hasher.update(key.as_bytes());

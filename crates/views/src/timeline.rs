@@ -3,7 +3,7 @@
 use crate::event::ViewEvent;
 use crate::fold::{Folding, Histories, Poison};
 use crate::query::{Context, Error};
-use crate::store::{KeyChange, OPEN, Steps, Version};
+use crate::store::{Current, KeyChange, OPEN};
 use crate::table::{Column, Document, Table, column, time};
 use leadline_domain::lead::Owner;
 use leadline_domain::money::Money;
@@ -192,6 +192,10 @@ fn opportunity_row(event: &opportunity::Event, row: Row) -> Row {
 
 type Entry = (i64, i64, Arc<[u8]>);
 
+fn row_of((position, at_from, row): Entry) -> Current {
+    Current { ordinal: position, at_from, pos_from: position, row }
+}
+
 /// The fold of the timeline: each event is one row of both histories, by position as its ordinal.
 #[derive(Debug, Default)]
 pub struct Timeline {
@@ -232,7 +236,7 @@ impl Folding for Timeline {
             })?;
             let ordinal = i64::try_from(event.position.0).unwrap_or(OPEN);
             self.waiting.entry(event.root).or_default().push((ordinal, event.at(), bytes.into()));
-            self.count += 2;
+            self.count += 1;
         }
         Ok(())
     }
@@ -244,14 +248,14 @@ impl Folding for Timeline {
     fn take(&mut self) -> Result<Vec<KeyChange>, serde_json::Error> {
         self.count = 0;
         let waiting = std::mem::take(&mut self.waiting);
-        let changes = waiting.into_iter().map(|(key, rows)| {
-            let (mut by_time, mut by_position) = (Steps::default(), Steps::default());
-            for (ordinal, at, row) in rows {
-                let (copy, to) = (Arc::clone(&row), OPEN);
-                by_time.inserts.push(Version { ordinal, from: at, to, row: copy });
-                by_position.inserts.push(Version { ordinal, from: ordinal, to, row });
-            }
-            KeyChange { key, state: None, by_time, by_position }
+        let changes = waiting.into_iter().map(|(key, rows)| KeyChange {
+            key,
+            state: None,
+            current: rows.into_iter().map(row_of).collect(),
+            gone: Vec::new(),
+            replace_time: false,
+            by_time: Vec::new(),
+            by_position: Vec::new(),
         });
         Ok(changes.collect())
     }

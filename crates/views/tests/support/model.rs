@@ -3,7 +3,7 @@
 use leadline_log::Position;
 use leadline_views::ViewEvent;
 use leadline_views::fold::{Folding, Histories};
-use leadline_views::store::{KeyChange, OPEN, Steps};
+use leadline_views::store::{KeyChange, OPEN, Version};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -18,34 +18,39 @@ pub(crate) struct Tables {
     states: BTreeMap<Uuid, Vec<u8>>,
 }
 
-fn apply(history: &mut History, key: Uuid, steps: &Steps) {
-    if steps.replace {
-        history.retain(|(other, ..), _| *other != key);
-    }
-    for close in &steps.closes {
-        let id = (key, close.ordinal, close.from);
-        if close.to == close.from {
-            assert!(history.remove(&id).is_some(), "deletes what is not there: {id:?}");
-        } else {
-            let stored = history.get_mut(&id).expect("closes what is there");
-            assert_eq!(stored.0, OPEN, "closes twice: {id:?}");
-            stored.0 = close.to;
-        }
-    }
-    for version in &steps.inserts {
-        assert!(version.from < version.to, "an empty version: {version:?}");
-        let row = String::from_utf8(version.row.to_vec()).expect("JSON");
-        let id = (key, version.ordinal, version.from);
-        assert_eq!(history.insert(id, (version.to, row)), None, "inserted twice: {id:?}");
-    }
+fn insert(history: &mut History, key: Uuid, version: Version) {
+    let Version { ordinal, from, to, row } = version;
+    assert!(from < to, "an empty version of {ordinal} at {from}");
+    let row = String::from_utf8(row.to_vec()).expect("JSON");
+    assert_eq!(history.insert((key, ordinal, from), (to, row)), None, "{ordinal} twice at {from}");
 }
 
 impl Tables {
     pub(crate) fn commit(&mut self, changes: Vec<KeyChange>) {
-        for KeyChange { key, state, by_time, by_position } in changes {
-            apply(&mut self.by_time, key, &by_time);
-            apply(&mut self.by_position, key, &by_position);
-            if let Some(state) = state {
+        for change in changes {
+            let key = change.key;
+            let is_replaced = |id: &(Uuid, i64, i64), to: i64| {
+                let (other, ordinal, _) = *id;
+                let put = change.current.iter().any(|current| current.ordinal == ordinal);
+                other == key && to == OPEN && (put || change.gone.contains(&ordinal))
+            };
+            self.by_position.retain(|id, (to, _)| !is_replaced(id, *to));
+            self.by_time.retain(|id, (to, _)| {
+                !(is_replaced(id, *to) || id.0 == key && change.replace_time && *to != OPEN)
+            });
+            change.by_time.into_iter().for_each(|one| insert(&mut self.by_time, key, one));
+            change.by_position.into_iter().for_each(|one| insert(&mut self.by_position, key, one));
+            for one in change.current {
+                let version = |from| Version {
+                    ordinal: one.ordinal,
+                    from,
+                    to: OPEN,
+                    row: Arc::clone(&one.row),
+                };
+                insert(&mut self.by_time, key, version(one.at_from));
+                insert(&mut self.by_position, key, version(one.pos_from));
+            }
+            if let Some(state) = change.state {
                 self.states.insert(key, state);
             }
         }

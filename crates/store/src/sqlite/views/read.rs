@@ -84,32 +84,33 @@ pub(super) fn states(
     keys.iter().map(&mut read).collect()
 }
 
-/// Where the rows are, and which.
+/// Which history an as-of point is on, and where the present rows say since when they are in it.
 struct Source<'a> {
     history: &'a str,
-    index: &'static str,
+    since: &'static str,
     at: i64,
 }
 
-/// The history that an as-of point is on. Of the two indexes the one that leaves fewer versions to look at: early
-/// points by their start, late ones by their end.
-fn source<'a>(
-    transaction: &Transaction<'_>,
-    tables: &'a Tables,
-    as_of: AsOf,
-) -> rusqlite::Result<Source<'a>> {
-    let (history, at) = match as_of {
-        AsOf::Now => return Ok(Source { history: &tables.by_position, index: "to", at: OPEN - 1 }),
-        AsOf::Time(at) => (&tables.by_time, at.millis()),
-        AsOf::Position(position) => (&tables.by_position, signed(position)),
+fn source(tables: &Tables, as_of: AsOf) -> Source<'_> {
+    let (history, since, at) = match as_of {
+        AsOf::Now => (&tables.by_position, "pos_from", OPEN),
+        AsOf::Time(at) => (&tables.by_time, "at_from", at.millis()),
+        AsOf::Position(position) => (&tables.by_position, "pos_from", signed(position)),
     };
+    Source { history, since, at }
+}
+
+/// Of the two indexes of a history, the one that leaves fewer versions to look at: early points by their start, late
+/// ones by their end.
+fn index(transaction: &Transaction<'_>, source: &Source<'_>) -> rusqlite::Result<&'static str> {
+    let Source { history, at, .. } = source;
     let sql = format!(
         "SELECT (SELECT min(\"from\") FROM {history}), (SELECT max(\"from\") FROM {history})"
     );
     let (first, last): (Option<i64>, Option<i64>) =
         transaction.prepare_cached(&sql)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let middle = first.zip(last).map_or(0, |(first, last)| first / 2 + last / 2);
-    Ok(Source { history, index: if at < middle { "from" } else { "to" }, at })
+    Ok(if *at < middle { "from" } else { "to" })
 }
 
 pub(super) fn rows(
@@ -134,24 +135,31 @@ fn valid(
     as_of: AsOf,
     select: Select,
 ) -> rusqlite::Result<Vec<(Uuid, i64, Vec<u8>)>> {
-    let Source { history, index, at } = source(transaction, tables, as_of)?;
+    let source = source(tables, as_of);
+    let Source { history, since, at } = &source;
     let read = |row: &Row<'_>| Ok((uuid(row, 0)?, row.get(1)?, row.get(2)?));
-    let columns = "SELECT key, ordinal, row FROM";
-    let valid = "\"from\" <= ?1 AND \"to\" > ?1";
-    match select {
+    let (columns, current) = ("SELECT key, ordinal, row FROM", &tables.current);
+    let mut sql = format!("{columns} {current} WHERE {since} <= ?1");
+    let ended = "\"from\" <= ?1 AND \"to\" > ?1";
+    let mut rows: Vec<_> = match select {
         Select::All => {
-            let sql = format!("{columns} {history} INDEXED BY {history}_{index} WHERE {valid}");
-            let mut statement = transaction.prepare_cached(&sql)?;
-            let mut rows: Vec<_> = statement.query_map([at], read)?.collect::<Result<_, _>>()?;
-            rows.sort_unstable_by_key(|(key, ordinal, _)| (*key, *ordinal));
-            Ok(rows)
+            if as_of != AsOf::Now {
+                let index = index(transaction, &source)?;
+                sql += &format!(
+                    " UNION ALL {columns} {history} INDEXED BY {history}_{index} WHERE {ended}"
+                );
+            }
+            transaction.prepare_cached(&sql)?.query_map([at], read)?.collect::<Result<_, _>>()?
         }
         Select::Key(key) => {
-            let sql = format!("{columns} {history} WHERE key = ?2 AND {valid} ORDER BY ordinal");
+            sql +=
+                &format!(" AND key = ?2 UNION ALL {columns} {history} WHERE key = ?2 AND {ended}");
             let mut statement = transaction.prepare_cached(&sql)?;
-            statement.query_map((at, &key.as_bytes()[..]), read)?.collect()
+            statement.query_map((at, &key.as_bytes()[..]), read)?.collect::<Result<_, _>>()?
         }
-    }
+    };
+    rows.sort_unstable_by_key(|(key, ordinal, _)| (*key, *ordinal));
+    Ok(rows)
 }
 
 pub(super) fn checksum(
@@ -168,21 +176,27 @@ pub(super) fn checksum(
     let mut hasher = blake3::Hasher::new();
     let mut versions = 0;
     for history in [&tables.by_time, &tables.by_position] {
-        versions += digest(&transaction, history, &mut hasher).map_err(failed("digest rows"))?;
+        let sql = format!(
+            "SELECT key, ordinal, \"from\", \"to\", row FROM {history}
+             ORDER BY key, ordinal, \"from\""
+        );
+        versions += digest(&transaction, &sql, &mut hasher).map_err(failed("digest rows"))?;
     }
+    let sql = format!(
+        "SELECT key, ordinal, at_from, pos_from, row FROM {} ORDER BY key, ordinal",
+        tables.current
+    );
+    versions += digest(&transaction, &sql, &mut hasher).map_err(failed("digest rows"))?;
     hasher.update(&position.0.to_be_bytes());
     Ok(Checksum { digest: *hasher.finalize().as_bytes(), position, versions })
 }
 
 fn digest(
     transaction: &Transaction<'_>,
-    history: &str,
+    sql: &str,
     hasher: &mut blake3::Hasher,
 ) -> rusqlite::Result<u64> {
-    let sql = format!(
-        "SELECT key, ordinal, \"from\", \"to\", row FROM {history} ORDER BY key, ordinal, \"from\""
-    );
-    let mut statement = transaction.prepare(&sql)?;
+    let mut statement = transaction.prepare(sql)?;
     let mut rows = statement.query([])?;
     let mut versions = 0;
     while let Some(row) = rows.next()? {

@@ -1,4 +1,4 @@
-//! The tables: two that say which generations there are, and three per generation of a view.
+//! The tables: two that say which generations there are, and four per generation of a view.
 
 use super::failed;
 use leadline_views::store::{Error, Generation};
@@ -43,6 +43,7 @@ pub(super) struct Tables {
     pub(super) number: i64,
     pub(super) by_time: String,
     pub(super) by_position: String,
+    pub(super) current: String,
     pub(super) state: String,
 }
 
@@ -53,12 +54,13 @@ impl Tables {
             number,
             by_time: format!("{view}_{number}_by_time"),
             by_position: format!("{view}_{number}_by_position"),
+            current: format!("{view}_{number}_current"),
             state: format!("{view}_{number}_state"),
         }
     }
 
     fn create(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let Self { by_time, by_position, state, .. } = self;
+        let Self { by_time, by_position, current, state, .. } = self;
         for history in [by_time, by_position] {
             connection.execute_batch(&format!(
                 "CREATE TABLE {history} (
@@ -68,7 +70,11 @@ impl Tables {
             ))?;
         }
         connection.execute_batch(&format!(
-            "CREATE TABLE {state} (key BLOB PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID"
+            "CREATE TABLE {current} (
+                 key BLOB NOT NULL, ordinal INTEGER NOT NULL, at_from INTEGER NOT NULL,
+                 pos_from INTEGER NOT NULL, row BLOB NOT NULL,
+                 PRIMARY KEY (key, ordinal)) WITHOUT ROWID;
+             CREATE TABLE {state} (key BLOB PRIMARY KEY, state BLOB NOT NULL) WITHOUT ROWID;"
         ))
     }
 
@@ -84,7 +90,7 @@ impl Tables {
     }
 
     pub(super) fn drop(&self, connection: &Connection) -> rusqlite::Result<()> {
-        for table in [&self.by_time, &self.by_position, &self.state] {
+        for table in [&self.by_time, &self.by_position, &self.current, &self.state] {
             connection.execute_batch(&format!("DROP TABLE IF EXISTS {table}"))?;
         }
         connection

@@ -4,7 +4,7 @@ use super::failed;
 use super::read::stored_checkpoint;
 use super::schema::{Generations, Tables, check};
 use leadline_log::Position;
-use leadline_views::store::{Commit, Error, Generation, KeyChange, OPEN, Outcome, Steps};
+use leadline_views::store::{Commit, Error, Generation, KeyChange, OPEN, Outcome};
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior};
 
 fn begin(connection: &mut Connection) -> Result<Transaction<'_>, Error> {
@@ -42,21 +42,9 @@ fn commit_one(connection: &Connection, commit: &Commit) -> rusqlite::Result<Outc
     if moved != 1 {
         return Ok(Outcome::Stale);
     }
-    let mut time = History::prepare(connection, &tables.by_time)?;
-    let mut position = History::prepare(connection, &tables.by_position)?;
-    let sql = format!(
-        "INSERT INTO {} (key, state) VALUES (?1, ?2)
-         ON CONFLICT (key) DO UPDATE SET state = excluded.state",
-        tables.state
-    );
-    let mut state = connection.prepare_cached(&sql)?;
-    for KeyChange { key, state: bytes, by_time, by_position } in &commit.changes {
-        let key = &key.as_bytes()[..];
-        time.apply(key, by_time)?;
-        position.apply(key, by_position)?;
-        if let Some(bytes) = bytes {
-            state.execute((key, bytes))?;
-        }
+    let mut statements = Statements::prepare(connection, &tables)?;
+    for change in &commit.changes {
+        statements.apply(change)?;
     }
     Ok(Outcome::Moved)
 }
@@ -97,40 +85,55 @@ fn target(connection: &Connection, commit: &Commit) -> rusqlite::Result<Option<T
     }
 }
 
-/// The statements that write one history.
-struct History<'c> {
-    clear: CachedStatement<'c>,
-    delete: CachedStatement<'c>,
-    close: CachedStatement<'c>,
-    insert: CachedStatement<'c>,
+/// The statements that write one generation.
+struct Statements<'c> {
+    clear_time: CachedStatement<'c>,
+    insert_time: CachedStatement<'c>,
+    insert_position: CachedStatement<'c>,
+    put_current: CachedStatement<'c>,
+    delete_current: CachedStatement<'c>,
+    put_state: CachedStatement<'c>,
 }
 
-impl<'c> History<'c> {
-    fn prepare(connection: &'c Connection, table: &str) -> rusqlite::Result<Self> {
-        let one = "key = ?1 AND ordinal = ?2 AND \"from\" = ?3";
+impl<'c> Statements<'c> {
+    fn prepare(connection: &'c Connection, tables: &Tables) -> rusqlite::Result<Self> {
+        let Tables { by_time, by_position, current, state, .. } = tables;
+        let prepare = |sql: String| connection.prepare_cached(&sql);
         Ok(Self {
-            clear: connection.prepare_cached(&format!("DELETE FROM {table} WHERE key = ?1"))?,
-            delete: connection.prepare_cached(&format!("DELETE FROM {table} WHERE {one}"))?,
-            close: connection
-                .prepare_cached(&format!("UPDATE {table} SET \"to\" = ?4 WHERE {one}"))?,
-            insert: connection
-                .prepare_cached(&format!("INSERT INTO {table} VALUES (?1, ?2, ?3, ?4, ?5)"))?,
+            clear_time: prepare(format!("DELETE FROM {by_time} WHERE key = ?1"))?,
+            insert_time: prepare(format!("INSERT INTO {by_time} VALUES (?1, ?2, ?3, ?4, ?5)"))?,
+            insert_position: prepare(format!(
+                "INSERT INTO {by_position} VALUES (?1, ?2, ?3, ?4, ?5)"
+            ))?,
+            put_current: prepare(format!(
+                "INSERT OR REPLACE INTO {current} VALUES (?1, ?2, ?3, ?4, ?5)"
+            ))?,
+            delete_current: prepare(format!(
+                "DELETE FROM {current} WHERE key = ?1 AND ordinal = ?2"
+            ))?,
+            put_state: prepare(format!("INSERT OR REPLACE INTO {state} VALUES (?1, ?2)"))?,
         })
     }
 
-    fn apply(&mut self, key: &[u8], steps: &Steps) -> rusqlite::Result<()> {
-        if steps.replace {
-            self.clear.execute([key])?;
+    fn apply(&mut self, change: &KeyChange) -> rusqlite::Result<()> {
+        let key = &change.key.as_bytes()[..];
+        if change.replace_time {
+            self.clear_time.execute([key])?;
         }
-        for close in &steps.closes {
-            if close.to == close.from {
-                self.delete.execute((key, close.ordinal, close.from))?;
-            } else {
-                self.close.execute((key, close.ordinal, close.from, close.to))?;
-            }
+        for one in &change.by_time {
+            self.insert_time.execute((key, one.ordinal, one.from, one.to, &*one.row))?;
         }
-        for version in &steps.inserts {
-            self.insert.execute((key, version.ordinal, version.from, version.to, &*version.row))?;
+        for one in &change.by_position {
+            self.insert_position.execute((key, one.ordinal, one.from, one.to, &*one.row))?;
+        }
+        for ordinal in &change.gone {
+            self.delete_current.execute((key, ordinal))?;
+        }
+        for one in &change.current {
+            self.put_current.execute((key, one.ordinal, one.at_from, one.pos_from, &*one.row))?;
+        }
+        if let Some(state) = &change.state {
+            self.put_state.execute((key, state))?;
         }
         Ok(())
     }
