@@ -1,7 +1,9 @@
 //! `cargo xtask vectors FILE…`: acceptance cases against the rules.
+#![expect(clippy::indexing_slicing, reason = "a JSON value has null where it has no such field")]
 
 mod attribution;
 mod json;
+mod pipeline;
 mod sla;
 
 use crate::run::Error;
@@ -10,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 /// What a case expects and does not get.
 type Mismatch = String;
+/// A case and its result.
+type Judged = (String, Result<(), Mismatch>);
 
 /// Runs the cases of `files`, prints the failures, and counts on the last line; whether all passed.
 ///
@@ -40,7 +44,7 @@ fn name(file: &Path) -> std::path::Display<'_> {
 }
 
 /// Each case of a file with its result.
-fn run(text: &str) -> Result<Vec<(String, Result<(), Mismatch>)>, String> {
+fn run(text: &str) -> Result<Vec<Judged>, String> {
     let file: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let cases = file["cases"].as_array().ok_or("there is no list of `cases`")?;
     let mut results: Vec<_> = cases
@@ -63,6 +67,8 @@ fn judge(file: &Value, case: &Value) -> Result<(), Mismatch> {
         sla::judge(&file["calendars"], case)
     } else if input["model"].is_string() {
         attribution::judge(case)
+    } else if case["query"]["metric"].is_string() {
+        pipeline::judge(file, case)
     } else {
         Err("nothing here computes this".to_owned())
     }
@@ -74,8 +80,16 @@ mod tests {
 
     #[test]
     fn cases_that_nothing_computes_fail_and_files_without_cases_are_refused() {
-        let results = run(r#"{"cases": [{"id": "x-1", "query": {"metric": "luck"}}]}"#).unwrap();
-        assert_eq!(results, [("x-1".to_owned(), Err("nothing here computes this".to_owned()))]);
+        let results =
+            run(r#"{"cases": [{"id": "x-1", "query": {"metric": "luck"}}, {}]}"#).unwrap();
+        let failure = |id: &str, reason: &str| (id.to_owned(), Err(reason.to_owned()));
+        assert_eq!(
+            results,
+            [
+                failure("x-1", "nothing here computes `luck`"),
+                failure("a case without an id", "nothing here computes this"),
+            ]
+        );
         assert!(run("{}").is_err());
         assert!(run("no").is_err());
     }
@@ -94,7 +108,7 @@ mod tests {
             path
         };
         let (right, wrong) = (file("a", "2026-06-08T09:01:00Z"), file("b", "2026-06-08T09:02:00Z"));
-        assert!(report(&[right.clone()]).unwrap());
+        assert!(report(std::slice::from_ref(&right)).unwrap());
         assert!(!report(&[right, wrong]).unwrap());
         assert!(report(&[folder.path().join("c")]).is_err());
     }

@@ -284,17 +284,21 @@ mod tests {
     fn a_pipeline_without_wins_or_time_has_no_velocity() {
         let number = |number: i64| BigRational::from_integer(number.into());
         let rate = BigRational::new(1.into(), 4.into());
-        let velocity = |won, rate, days| velocity(100, &number(won), rate, &number(days));
+        let nothing = number(0);
+        let velocity = |won, rate: &_, days| velocity(100, &number(won), rate, &number(days));
         assert_eq!(velocity(6_000, &rate, 60), Some(number(2_500)));
         assert_eq!(velocity(0, &rate, 60), None);
-        assert_eq!(velocity(6_000, &number(0), 60), None);
+        assert_eq!(velocity(6_000, &nothing, 60), None);
         assert_eq!(velocity(6_000, &rate, 0), None);
     }
 
     fn snapshot() -> impl Strategy<Value = Snapshot> {
         let outcome = prop::sample::select(vec![Outcome::Open, Outcome::Won, Outcome::Lost]);
-        (0..10_000_i64, outcome, any::<bool>())
-            .prop_map(|(minor, outcome, in_period)| Snapshot { minor, outcome, in_period })
+        (0..10_000_i64, outcome, any::<bool>()).prop_map(|(minor, outcome, in_period)| Snapshot {
+            minor,
+            outcome,
+            in_period,
+        })
     }
 
     proptest! {

@@ -64,9 +64,8 @@ pub fn cohort<'a>(
     captured: Period,
     as_of: Timestamp,
 ) -> BTreeMap<Step, u64> {
-    let of_cohort = journeys.filter(|journey| {
-        journey.get(&Step::Captured).is_some_and(|at| captured.covers(*at))
-    });
+    let of_cohort = journeys
+        .filter(|journey| journey.get(&Step::Captured).is_some_and(|at| captured.covers(*at)));
     count(of_cohort, |at| at <= as_of)
 }
 
@@ -140,10 +139,7 @@ pub struct Reached {
 }
 
 /// For each stage of `order`, how many opportunities came to it. `visited` are the stages that each was ever in.
-pub fn reached<'a>(
-    order: &[&str],
-    visited: impl Iterator<Item = &'a [&'a str]>,
-) -> Vec<Reached> {
+pub fn reached<'a>(order: &[&str], visited: impl Iterator<Item = &'a [&'a str]>) -> Vec<Reached> {
     let mut numbers = vec![Reached::default(); order.len()];
     for stages in visited {
         let furthest = order.iter().rposition(|stage| stages.contains(stage));
@@ -170,7 +166,8 @@ mod tests {
 
     #[test]
     fn cohorts_follow_the_leads_and_periods_the_events() {
-        let journeys = [journey(&[1, 2, 40]), journey(&[5, 35]), journey(&[31, 32, 33, 34, 34, 50])];
+        let journeys =
+            [journey(&[1, 2, 40]), journey(&[5, 35]), journey(&[31, 32, 33, 34, 34, 50])];
         let month = Period { from: at(0), to: at(31) };
         let numbers = |counts: BTreeMap<Step, u64>| counts.into_values().collect::<Vec<_>>();
         assert_eq!(numbers(cohort(journeys.iter(), month, at(99))), [2, 2, 1, 0, 0, 0]);

@@ -33,7 +33,7 @@ fn missing_refusals(files: &[File]) -> Vec<String> {
         .collect()
 }
 
-/// The codes in a source file: what the arms of `fn code` give, and the `code` fields of refusals.
+/// The codes in a source file: what the arms of `fn code` give, the `code` fields of refusals and constants for them.
 fn codes(source: &str) -> Vec<&str> {
     let mut codes = Vec::new();
     let mut within = false;
@@ -50,9 +50,11 @@ fn codes(source: &str) -> Vec<&str> {
             Some((_, rest)) if within => rest.strip_suffix("\","),
             _ => None,
         };
-        let named = line
-            .split_once("FieldsMissing { code: \"")
-            .and_then(|(_, rest)| rest.split_once('"').map(|(code, _)| code));
+        let named =
+            ["FieldsMissing { code: \"", "const CODE: &str = \""].iter().find_map(|start| {
+                let (_, rest) = line.split_once(start)?;
+                rest.split_once('"').map(|(code, _)| code)
+            });
         codes.extend(quoted.or(named));
     }
     codes

@@ -189,7 +189,8 @@ fn by_campaign(path: &[Touch<'_>], credit: &[i64]) -> Value {
 
 /// Without the fractions where a case does not write them: those of decay are long.
 fn shown(mut found: Value, with_weight: bool) -> Value {
-    let rows = found["touch_credit"].as_array_mut().map(Vec::as_mut_slice).unwrap_or_default();
+    let rows = found.get_mut("touch_credit").and_then(Value::as_array_mut);
+    let rows = rows.map(Vec::as_mut_slice).unwrap_or_default();
     for row in rows.iter_mut().filter(|_| !with_weight).filter_map(Value::as_object_mut) {
         row.remove("weight");
     }

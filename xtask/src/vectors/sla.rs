@@ -1,7 +1,7 @@
 //! Cases of SLA clocks and their metrics.
 
-use super::Mismatch;
 use super::json::{compare, list, optional_time, small, text, time};
+use super::{Judged, Mismatch};
 use chrono::NaiveDate;
 use leadline_domain::Timestamp;
 use leadline_domain::calendar::clock::{Pause, SlaClock, Target};
@@ -84,7 +84,7 @@ fn windows(value: &Value) -> Result<Vec<Window>, Mismatch> {
 }
 
 /// Runs the worked set of metrics: all clocks, and the clocks of each person and queue.
-pub(super) fn metrics(set: &Value) -> Vec<(String, Result<(), Mismatch>)> {
+pub(super) fn metrics(set: &Value) -> Vec<Judged> {
     let rows = list(&set["rows"]);
     let expected = &set["expected"];
     let all: Vec<&Value> = rows.iter().collect();
