@@ -210,7 +210,7 @@ impl Run<'_> {
         for (position, record) in records {
             match record {
                 Record::LineRefused { line, code, detail } => {
-                    listed.push(RefusedLine { line, code, detail })
+                    listed.push(RefusedLine { line, code, detail });
                 }
                 Record::ImportFinished(ImportFinished { counts, lines, refused, last_at }) => {
                     self.report.lines = lines;
@@ -341,7 +341,7 @@ impl Run<'_> {
                     }
                 }
                 Err(error) => {
-                    self.refuse_noted(line.number, error.code.to_owned(), error.detail).await?
+                    self.refuse_noted(line.number, error.code.to_owned(), error.detail).await?;
                 }
             }
         }

@@ -1,4 +1,10 @@
 //! The API on an engine of its own, called without a network.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking, as tests do"
+)]
 
 use axum::Router;
 use axum::body::Body;
