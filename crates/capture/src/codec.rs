@@ -3,6 +3,7 @@
 //! The table says of every command which fields it takes; the parsing, the refusal of unknown fields, the API's
 //! description and its paths all follow from it.
 
+mod canonical;
 mod nearest;
 mod object;
 mod spec;

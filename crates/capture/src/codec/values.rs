@@ -1,5 +1,6 @@
 //! The fields of one command, checked against the table and sorted by where they go.
 
+use super::canonical::{write_text, write_typed};
 use super::object::{Object, Value};
 use super::spec::{CommandSpec, Extras, FieldSpec, Kind, Place};
 use super::{
@@ -13,12 +14,11 @@ use leadline_events::PersonalFields;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use uuid::Uuid;
 
 /// A checked value that is not personal.
 #[derive(Debug)]
-enum Typed<'a> {
+pub(super) enum Typed<'a> {
     Text(Cow<'a, str>),
     Number(i64),
     Flag(bool),
@@ -381,47 +381,6 @@ pub(crate) fn time(field: &str, value: &Value<'_>) -> Result<Timestamp, ParseErr
         let detail = format!("`{field}` takes an RFC 3339 time such as 2026-01-31T09:00:00Z");
         ParseError::invalid(field, detail)
     })
-}
-
-fn write_typed(json: &mut String, typed: &Typed<'_>) {
-    match typed {
-        Typed::Text(text) => write_text(json, text),
-        Typed::Number(number) => json.push_str(&number.to_string()),
-        Typed::Flag(flag) => json.push_str(if *flag { "true" } else { "false" }),
-        Typed::Time(time) => write_text(json, &time.to_string()),
-        Typed::Id(id) => write_text(json, &id.to_string()),
-        Typed::Map(map) => {
-            json.push('{');
-            for (index, (name, text)) in map.iter().enumerate() {
-                if index > 0 {
-                    json.push(',');
-                }
-                write_text(json, name);
-                json.push(':');
-                write_text(json, text);
-            }
-            json.push('}');
-        }
-    }
-}
-
-fn write_text(json: &mut String, text: &str) {
-    json.push('"');
-    for letter in text.chars() {
-        match letter {
-            '"' => json.push_str("\\\""),
-            '\\' => json.push_str("\\\\"),
-            '\n' => json.push_str("\\n"),
-            '\r' => json.push_str("\\r"),
-            '\t' => json.push_str("\\t"),
-            control if control < ' ' => {
-                // Writing to a string cannot fail.
-                let _written = write!(json, "\\u{:04x}", u32::from(control));
-            }
-            plain => json.push(plain),
-        }
-    }
-    json.push('"');
 }
 
 /// Fields that hold a person's details, as `Field` names them.
