@@ -271,8 +271,7 @@ impl Run<'_> {
         }
         let Ok(next) = &next.parsed else { return false };
         let due = self.due.peek().is_some_and(|Reverse((due, _))| *due < next.at);
-        due || (!chunk.is_empty()
-            && next.at.millis_since(self.chunk_start(chunk)) >= self.shortest)
+        due || (!chunk.is_empty() && next.at.millis_since(self.chunk_start(chunk)) >= self.shortest)
     }
 
     /// Settles every clock that falls due before `at`, in the order of their deadlines.

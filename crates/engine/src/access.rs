@@ -137,7 +137,8 @@ impl Engine {
     /// Who calls without a key; `None` where that is nobody.
     pub fn anonymous(&self) -> Option<Caller> {
         self.anonymous.map(|role| {
-            let actor = Actor { kind: ActorKind::Person, id: "anonymous".to_owned(), on_behalf_of: None };
+            let actor =
+                Actor { kind: ActorKind::Person, id: "anonymous".to_owned(), on_behalf_of: None };
             Caller { actor, role }
         })
     }

@@ -114,7 +114,7 @@ impl Engine {
         let (hash, erases) = (prepared.payload_hash, matches!(prepared.body, Body::EraseSubject));
         let (reply_to, answer) = oneshot::channel();
         self.committer
-            .submit(Box::new(CommandJob::new(prepared, reply_to)))
+            .submit(Box::new(CommandJob::new(prepared, reply_to, false)))
             .map_err(|error| Error::of_log(Arc::new(error)))?;
         let result = self.answer(answer, hash).await;
         self.count(name, &result);
@@ -163,7 +163,7 @@ impl Engine {
         let hash = prepared.payload_hash;
         let (reply_to, answer) = oneshot::channel();
         self.committer
-            .submit_wait(Box::new(CommandJob::new(prepared, reply_to)))
+            .submit_wait(Box::new(CommandJob::new(prepared, reply_to, true)))
             .await
             .map_err(|error| Error::of_log(Arc::new(error)))?;
         Ok((answer, hash))
@@ -277,13 +277,20 @@ impl Engine {
     }
 
     /// Whether the log answers and every view is within `lag_events_max` of its head, and which is not.
-    pub async fn ready(&self, projections: &crate::projection::Projections, lag_events_max: u64) -> (bool, serde_json::Value) {
+    pub async fn ready(
+        &self,
+        projections: &crate::projection::Projections,
+        lag_events_max: u64,
+    ) -> (bool, serde_json::Value) {
         let head = self.log.head().await;
         let log = match &head {
-            Ok(head) => serde_json::json!({"ready": true, "head": head.0, "waiting": self.waiting()}),
+            Ok(head) => {
+                serde_json::json!({"ready": true, "head": head.0, "waiting": self.waiting()})
+            }
             Err(error) => serde_json::json!({"ready": false, "error": error.to_string()}),
         };
-        let (views_ready, mut report) = projections.report(head.as_ref().copied().unwrap_or_default(), lag_events_max);
+        let (views_ready, mut report) =
+            projections.report(head.as_ref().copied().unwrap_or_default(), lag_events_max);
         let ready = head.is_ok() && views_ready;
         if let Some(report) = report.as_object_mut() {
             report.insert("ready".to_owned(), ready.into());

@@ -34,6 +34,7 @@ pub(crate) enum Answer {
 /// A command in the committer.
 pub(crate) struct CommandJob {
     prepared: Prepared,
+    in_order: bool,
     reply_to: Option<oneshot::Sender<Answer>>,
     drawn: Option<Drawn>,
 }
@@ -44,8 +45,12 @@ pub(crate) struct NotLoaded;
 type Loaded<T> = Result<T, NotLoaded>;
 
 impl CommandJob {
-    pub(crate) fn new(prepared: Prepared, reply_to: oneshot::Sender<Answer>) -> Self {
-        Self { prepared, reply_to: Some(reply_to), drawn: None }
+    pub(crate) const fn new(
+        prepared: Prepared,
+        reply_to: oneshot::Sender<Answer>,
+        in_order: bool,
+    ) -> Self {
+        Self { prepared, in_order, reply_to: Some(reply_to), drawn: None }
     }
 
     fn draft(&mut self, desk: &mut Desk<'_, Rules>) -> Loaded<Step<Rules>> {
@@ -354,6 +359,10 @@ fn unknown(body: &Body) -> Refusal {
 impl Job<Rules> for CommandJob {
     fn decide(&mut self, desk: &mut Desk<'_, Rules>) -> Step<Rules> {
         self.draft(desk).unwrap_or(Step::Wait)
+    }
+
+    fn in_order(&self) -> bool {
+        self.in_order
     }
 
     fn finish(mut self: Box<Self>, outcome: Outcome) {

@@ -52,7 +52,8 @@ pub async fn run(engine: Arc<Engine>, mut deadlines: Deadlines, stop: Cancellati
     loop {
         let sleep = waiting.peek().map_or(SLEEP_MAX, |Reverse((due, _))| {
             // A deadline is missed after its last instant, not in it.
-            let milliseconds = due.millis_since(engine.now()).saturating_add(1).max(0).unsigned_abs();
+            let milliseconds =
+                due.millis_since(engine.now()).saturating_add(1).max(0).unsigned_abs();
             Duration::from_millis(milliseconds).min(SLEEP_MAX)
         });
         tokio::select! {

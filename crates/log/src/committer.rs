@@ -55,6 +55,12 @@ pub trait Job<M: Model>: Send {
     /// answer counts. Runs on the committer's task: must neither block nor wait.
     fn decide(&mut self, desk: &mut Desk<'_, M>) -> Step<M>;
 
+    /// Whether the job must not overtake an earlier one that says so too, even while that one waits for something to
+    /// be loaded: the lines of an import, the items of a batch.
+    fn in_order(&self) -> bool {
+        false
+    }
+
     /// Takes the outcome. Called exactly once, on the committer's task: must be cheap and must not block.
     fn finish(self: Box<Self>, outcome: Outcome);
 }

@@ -215,9 +215,12 @@ impl<M: Model> Worker<M> {
         let mut parked: VecDeque<Entry<M>> = VecDeque::new();
         let mut awaited = Affected::default();
         let (mut asked, mut missing) = (Keys::default(), Keys::default());
+        let mut order_held = false;
         while self.room() {
             let Some(mut entry) = self.waiting.pop_front() else { break };
+            let in_order = entry.job.in_order();
             if !entry.missing.is_empty() {
+                order_held |= in_order;
                 parked.push_back(entry);
                 continue;
             }
@@ -239,8 +242,11 @@ impl<M: Model> Worker<M> {
                     awaited.streams.extend(asked.streams.drain(..));
                     awaited.claims.extend(asked.claims.drain(..));
                     entry.missing = std::mem::take(&mut missing);
+                    order_held |= in_order;
                     parked.push_back(entry);
                 }
+                // It has said by now what it misses, which is loaded along with what the earlier one misses.
+                Step::Append(_) if order_held && in_order => parked.push_back(entry),
                 Step::Append(draft) if !parked.is_empty() && awaited.changed_by(&draft.append) => {
                     awaited.streams.extend(asked.streams.drain(..));
                     awaited.claims.extend(asked.claims.drain(..));
