@@ -1,5 +1,7 @@
 //! Views on SQLite: what is committed is what is answered, page by page, after a restart and after a rebuild.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails where it stands")]
+
 #[path = "../../views/tests/support/events.rs"]
 #[expect(dead_code, reason = "written for several test files")]
 mod events;
@@ -9,13 +11,15 @@ use events::{
     accepted, advanced, captured, claimed, clock, converted, enqueued, id, lead, mql, opened,
     opportunity, stopped, touch, won,
 };
-use leadline_domain::Timestamp;
+use leadline_domain::{Event, Timestamp, lead as lead_events};
 use leadline_log::Position;
 use leadline_log::types::LogIdentity;
 use leadline_store::sqlite::views::SqliteViews;
+use leadline_views::fold::Folder;
 use leadline_views::store::{Generation, Select};
 use leadline_views::{
-    AsOf, Axis, History, NAMES, Page, Projector, Rebuild, Request, ViewEvent, ViewStore, query,
+    AsOf, Axis, History, NAMES, Page, Projector, Rebuild, Request, View, ViewEvent, ViewStore,
+    projector, query,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -114,18 +118,18 @@ const fn at(milliseconds: i64) -> AsOf {
 async fn pages_of_any_size_and_rebuilds_have_one_checksum() {
     let log = life();
     let (one, all) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let (slow, fast) = (store(one.path()), store(all.path()));
+    let (slow, quick) = (store(one.path()), store(all.path()));
     follow(&slow, &log, 1).await;
-    follow(&fast, &log, 100).await;
+    follow(&quick, &log, 100).await;
     for view in NAMES {
-        let expected = fast.checksum(view, Generation::Live).await.unwrap();
+        let expected = quick.checksum(view, Generation::Live).await.unwrap();
         assert_eq!(slow.checksum(view, Generation::Live).await.unwrap(), expected, "{view}");
         assert!(expected.versions > 0, "{view}");
         let mut rebuild = Rebuild::begin(Arc::clone(&slow), log.clone(), LOG, view).await.unwrap();
         rebuild.apply(&log.page(0, 3)).await.unwrap();
         rebuild.apply(&log.page(3, log.0.len())).await.unwrap();
-        let rebuilt = rebuild.finish().await.unwrap();
-        assert_eq!((rebuilt.position.0, rebuilt.same), (log.0.len() as u64, Some(true)), "{view}");
+        let result = rebuild.finish().await.unwrap();
+        assert_eq!((result.position.0, result.same), (log.0.len() as u64, Some(true)), "{view}");
         assert_eq!(slow.checksum(view, Generation::Live).await.unwrap(), expected, "{view}");
         slow.roll_back(view).await.unwrap();
         assert_eq!(slow.checksum(view, Generation::Live).await.unwrap(), expected, "{view}");
@@ -147,8 +151,8 @@ async fn a_restart_goes_on_where_the_last_commit_was() {
     follow(&whole, &log, 100).await;
     for view in NAMES {
         let expected = whole.checksum(view, Generation::Live).await.unwrap();
-        let folded = store(folder.path()).checksum(view, Generation::Live).await.unwrap();
-        assert_eq!(folded, expected, "{view}");
+        let stored = store(folder.path()).checksum(view, Generation::Live).await.unwrap();
+        assert_eq!(stored, expected, "{view}");
     }
 }
 
@@ -225,15 +229,64 @@ async fn every_view_answers_from_what_was_folded() {
     assert_eq!(funnel["cohorts"][0]["period"], "1970-01");
     assert_eq!(funnel["stages"][1]["won"], 1);
     for document in [pipeline, sla, credit, sources, funnel] {
-        let question = query::question(document["view"].as_str().unwrap()).unwrap();
-        for table in question.tables {
-            for row in document[table.name].as_array().unwrap() {
-                for column in table.columns {
-                    assert!(row.get(column.name).is_some(), "{} {}", table.name, column.name);
-                }
-            }
-        }
+        every_column_is_there(&document);
     }
+}
+
+fn every_column_is_there(document: &Value) {
+    let question = query::question(document["view"].as_str().unwrap()).unwrap();
+    for table in question.tables {
+        let rows = document[table.name].as_array().unwrap();
+        let there = |name: &str| rows.iter().all(|row| row.get(name).is_some());
+        let missing = table.columns.iter().find(|column| !there(column.name));
+        assert_eq!(missing, None, "{} {}", question.view, table.name);
+    }
+}
+
+/// A view that cannot write its rows once a lead is MQL.
+#[derive(Debug)]
+struct Fragile;
+
+impl View for Fragile {
+    const NAME: &'static str = "fragile";
+    const FINGERPRINT: u32 = 1;
+    type State = u32;
+    type Row<'a> = BTreeMap<Option<u32>, u32>;
+
+    fn key(event: &ViewEvent) -> Option<Uuid> {
+        Some(event.root)
+    }
+
+    fn apply(state: &mut u32, event: &ViewEvent) {
+        *state +=
+            u32::from(matches!(event.event, Event::Lead(lead_events::Event::MarkedMql { .. })));
+    }
+
+    fn rows(state: &u32) -> Vec<(i64, Self::Row<'_>)> {
+        // JSON has no keys that are null.
+        vec![(0, (0..*state).map(|number| (None, number)).collect())]
+    }
+}
+
+#[tokio::test]
+async fn a_view_that_cannot_go_on_stops_with_its_position_and_the_others_go_on() {
+    let log = life();
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path());
+    let mut folds = projector::folds(&["lead"]).unwrap();
+    folds.push(Box::new(Folder::<Fragile>::default()));
+    let mut projector = Projector::open(Arc::clone(&store), log.clone(), LOG, folds).await.unwrap();
+    projector.apply(&log.page(0, 2)).await.unwrap();
+    projector.apply(&log.page(2, 6)).await.unwrap();
+    let seen: Vec<_> = projector
+        .status()
+        .map(|(view, position, status)| (view, position.0, status.to_string()))
+        .collect();
+    let cause = "the view `fragile` cannot fold position 3: writing its rows";
+    assert_eq!(seen[0], ("lead", 6, "following".to_owned()));
+    assert_eq!(seen[1], ("fragile", 2, cause.to_owned()));
+    projector.retry("fragile").await.unwrap();
+    assert_eq!(projector.position(), Some(Position(2)));
 }
 
 #[tokio::test]

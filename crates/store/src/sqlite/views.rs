@@ -63,7 +63,7 @@ fn connect(path: &Path) -> Result<Connection, Error> {
         .execute_batch(
             "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
              PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; PRAGMA busy_timeout = 5000;
-             PRAGMA mmap_size = 1073741824; PRAGMA wal_autocheckpoint = 4000;",
+             PRAGMA mmap_size = 1073741824; PRAGMA wal_autocheckpoint = 8000;",
         )
         .map_err(failed("configure the file"))?;
     connection.set_prepared_statement_cache_capacity(256);

@@ -145,15 +145,16 @@ fn valid(
         Select::All => {
             if as_of != AsOf::Now {
                 let index = index(transaction, &source)?;
-                sql += &format!(
-                    " UNION ALL {columns} {history} INDEXED BY {history}_{index} WHERE {ended}"
+                sql = format!(
+                    "{sql} UNION ALL {columns} {history} INDEXED BY {history}_{index} WHERE {ended}"
                 );
             }
             transaction.prepare_cached(&sql)?.query_map([at], read)?.collect::<Result<_, _>>()?
         }
         Select::Key(key) => {
-            sql +=
-                &format!(" AND key = ?2 UNION ALL {columns} {history} WHERE key = ?2 AND {ended}");
+            sql = format!(
+                "{sql} AND key = ?2 UNION ALL {columns} {history} WHERE key = ?2 AND {ended}"
+            );
             let mut statement = transaction.prepare_cached(&sql)?;
             statement.query_map((at, &key.as_bytes()[..]), read)?.collect::<Result<_, _>>()?
         }
