@@ -1,0 +1,22 @@
+//! The built binary, end to end: its command line, its server, its crashes.
+//!
+//! `LEADLINE_BIN` names the binary; where it is absent, the one in the workspace's `target` folder is taken.
+//! `LEADLINE_SHARED` names the folder of real data; its tests say that they were skipped where it is missing.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "helpers of tests fail by panicking, as tests do"
+)]
+
+mod support;
+
+mod import_resume;
+mod kill_loop;
+mod oracle_bpi;
+mod oracle_maven;
+mod oracle_mta;
+mod oracle_olist;
+mod rebuild;

@@ -1,0 +1,97 @@
+//! Real data and the answers that a correct system gives, where they are at hand.
+
+use flate2::read::MultiGzDecoder;
+use serde_json::Value;
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+
+/// A set of real data.
+#[derive(Debug)]
+pub(crate) struct Set {
+    folder: PathBuf,
+}
+
+impl Set {
+    /// The set of this name; `None`, with a line that says so, where it is not at hand.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let shared = std::env::var_os("LEADLINE_SHARED")
+            .map_or_else(|| super::root().join("../shared"), PathBuf::from);
+        let folder = shared.join("data").join(name);
+        if folder.is_dir() {
+            return Some(Self { folder });
+        }
+        eprintln_skipped(name, &folder);
+        None
+    }
+
+    /// A file of the set.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Its command feed.
+    pub(crate) fn feed(&self) -> PathBuf {
+        self.path("feed.jsonl.gz")
+    }
+
+    /// The lines of its command feed.
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        lines_of(&self.feed()).iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Its answers.
+    pub(crate) fn oracle(&self) -> Value {
+        let text = fs::read_to_string(self.path("oracle.json")).unwrap();
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// The rows of one of its CSV files, each by column.
+    pub(crate) fn csv(&self, name: &str) -> Vec<Vec<(String, String)>> {
+        let text = fs::read_to_string(self.path(name)).unwrap();
+        let mut lines = text.trim_start_matches('\u{feff}').lines();
+        let names = cells(lines.next().unwrap());
+        lines
+            .filter(|line| !line.is_empty())
+            .map(|line| names.iter().cloned().zip(cells(line)).collect())
+            .collect()
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "whoever runs the tests has to learn what was left out")]
+fn eprintln_skipped(name: &str, folder: &Path) {
+    eprintln!("skipped: the data set `{name}` is not at {}", folder.display());
+}
+
+/// The lines of a gzip file.
+pub(crate) fn lines_of(path: &Path) -> Vec<String> {
+    let file = BufReader::new(MultiGzDecoder::new(File::open(path).unwrap()));
+    file.lines().map(Result::unwrap).collect()
+}
+
+/// A cell of a row.
+pub(crate) fn cell<'a>(row: &'a [(String, String)], name: &str) -> &'a str {
+    row.iter().find(|(one, _)| one == name).map(|(_, value)| value.as_str()).unwrap_or_default()
+}
+
+/// The cells of a line of CSV.
+fn cells(line: &str) -> Vec<String> {
+    let (mut cells, mut cell, mut quoted) = (Vec::new(), String::new(), false);
+    for letter in line.chars() {
+        match letter {
+            '"' => quoted = !quoted,
+            ',' if !quoted => cells.push(std::mem::take(&mut cell)),
+            other => cell.push(other),
+        }
+    }
+    cells.push(cell);
+    cells
+}
+
+/// The row of a table of a document whose column `name` is `value`.
+pub(crate) fn row<'a>(document: &'a Value, table: &str, name: &str, value: &str) -> &'a Value {
+    let rows = document[table].as_array().unwrap_or_else(|| panic!("no table {table}: {document}"));
+    rows.iter()
+        .find(|row| row[name] == value)
+        .unwrap_or_else(|| panic!("no row with {name} = {value} in {table}: {rows:#?}"))
+}
