@@ -249,8 +249,11 @@ impl Run<'_> {
             self.engine.shortest_clock_millis().await.map_err(|error| self.failed(error))?;
         if resumed {
             // The run before was cut short: the clocks that it started still run.
-            let due =
-                self.engine.deadlines_after(since).await.map_err(|error| self.failed(error))?;
+            let due = self
+                .engine
+                .deadlines_after(since, false)
+                .await
+                .map_err(|error| self.failed(error))?;
             self.due.extend(due.into_iter().map(Reverse));
         }
         Ok(())

@@ -47,7 +47,7 @@ pub struct Engine {
     pub(crate) keys: crate::access::Keys,
     pub(crate) anonymous: Option<crate::role::Role>,
     hash_key: Key,
-    due: tokio::sync::mpsc::Sender<(Timestamp, leadline_domain::id::LeadId)>,
+    pub(crate) due: tokio::sync::mpsc::Sender<(Timestamp, leadline_domain::id::LeadId)>,
 }
 
 /// Most deadlines that wait to be noted by the timer; one that finds no room is found again by the next start.

@@ -4,10 +4,11 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::prepare::{command_id, hash_of};
 use crate::submission::Submission;
+use leadline_domain::actor::ActorKind;
 use leadline_domain::id::LeadId;
 use leadline_domain::policy::Document;
 use leadline_domain::{Event, StreamId, Timestamp, config, lead};
-use leadline_events::{Decoded, Record, decode, stream_key, stream_of};
+use leadline_events::{Decoded, Record, decode, meta, stream_key, stream_of};
 use leadline_log::types::{CommandRecord, Direction, READ_EVENTS_MAX, Read, Scope};
 use leadline_log::{Position, Recorded};
 use std::collections::BTreeMap;
@@ -33,8 +34,13 @@ pub enum Known {
     Mismatch,
 }
 
-/// Types of the events that this module looks for.
-const CLOCK_STARTED: &str = "lead.sla_clock_started";
+/// The events after which a clock runs, or runs no more.
+const CLOCK_EVENTS: [&str; 4] = [
+    "lead.sla_clock_started",
+    "lead.sla_clock_met",
+    "lead.sla_clock_cancelled",
+    "lead.sla_breached",
+];
 
 fn failed(error: leadline_log::Error) -> Error {
     Error::failed("event log", error)
@@ -124,31 +130,61 @@ impl Engine {
         Ok(self.log.read(read).await.map_err(failed)?.events)
     }
 
-    /// The deadlines of all clocks started after `after`, running or not: settling one that is not does nothing.
+    /// The deadlines of the clocks that were started after `after` and still run. `live` leaves out those that an
+    /// import started: imported leads get no timers before their first live command.
     ///
     /// # Errors
     /// The log cannot be read.
     pub async fn deadlines_after(
         &self,
         mut after: Position,
+        live: bool,
     ) -> Result<Vec<(Timestamp, LeadId)>, Error> {
-        let mut deadlines = Vec::new();
+        let mut running = BTreeMap::new();
         loop {
             let page = self.log_page(after, None).await?;
-            let Some(last) = page.last() else { return Ok(deadlines) };
+            let Some(last) = page.last() else { break };
             after = last.position;
             for recorded in
-                page.iter().filter(|recorded| recorded.event.event_type == CLOCK_STARTED)
+                page.iter().filter(|recorded| CLOCK_EVENTS.contains(&&*recorded.event.event_type))
             {
-                if let (
-                    Some(StreamId::Lead(lead)),
-                    Decoded::Known(Event::Lead(lead::Event::ClockStarted { due_at, .. })),
-                ) = (stream_of(&recorded.event.stream), decoded(recorded)?)
-                {
-                    deadlines.push((due_at, lead));
+                let (Some(StreamId::Lead(lead)), Decoded::Known(Event::Lead(event))) =
+                    (stream_of(&recorded.event.stream), decoded(recorded)?)
+                else {
+                    continue;
+                };
+                match event {
+                    lead::Event::ClockStarted { steps, due_at, .. } => {
+                        let actor = meta::actor_of(&recorded.event.meta).map_err(unreadable)?;
+                        let imported = actor.kind == ActorKind::Migration;
+                        if !(live && imported) {
+                            let first = steps.first().map_or(due_at, |step| step.at);
+                            running.insert(lead, if live { first } else { due_at });
+                        }
+                    }
+                    _ => {
+                        running.remove(&lead);
+                    }
                 }
             }
         }
+        Ok(running.into_iter().map(|(lead, due)| (due, lead)).collect())
+    }
+
+    /// Finds the clocks that ran when the process before ended, and notes their deadlines for the timer. May run
+    /// beside everything else: until it is done, what is due is settled by whatever command comes next.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn recover_deadlines(&self) -> Result<usize, Error> {
+        let deadlines = self.deadlines_after(Position::START, true).await?;
+        let found = deadlines.len();
+        for deadline in deadlines {
+            if self.due.send(deadline).await.is_err() {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     /// The shortest time, in milliseconds, in which any clock of any published policy can fall due.

@@ -6,15 +6,18 @@ use crate::error::Error;
 use crate::prepare::lead_key;
 use crate::projection::{Projections, unknown_view};
 use crate::submission::{Caller, Target};
-use leadline_domain::Timestamp;
 use leadline_domain::id::LeadId;
-use leadline_events::{StoredMeta, stream_of};
+use leadline_domain::{StreamId, Timestamp, config};
+use leadline_events::{StoredMeta, stream_key, stream_of};
 use leadline_log::types::{Direction, Read, Scope};
 use leadline_log::{Position, Recorded};
 use leadline_views::{AsOf, Axis, Request, query};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use uuid::Uuid;
+
+/// The view whose defaults are policies.
+const ATTRIBUTION: &str = "attribution";
 
 /// Most events of one page of a history or of the log.
 pub const PAGE_EVENTS_MAX: usize = 500;
@@ -160,6 +163,9 @@ impl Engine {
             return Err(unknown_view(name));
         }
         let moment = self.moment(&mut parameters).await?;
+        if name == ATTRIBUTION {
+            self.attribution_defaults(&mut parameters).await?;
+        }
         projections.reach(self, name).await?;
         let request = Request {
             view: name.to_owned(),
@@ -171,6 +177,33 @@ impl Engine {
         let mut document = query(&*projections.store, &request).await.map_err(query_failed)?;
         self.open_envelopes(&mut document, caller.role.reads_names()).await?;
         Ok(document)
+    }
+
+    /// What the caller does not say about attribution comes from the policies in force.
+    async fn attribution_defaults(
+        &self,
+        parameters: &mut BTreeMap<String, String>,
+    ) -> Result<(), Error> {
+        let mut config = config::State::default();
+        for (_, event) in self.config_events().await? {
+            config.evolve(&event);
+        }
+        let policies = config.policies_at(self.now());
+        let policy = &policies.attribution.policy;
+        let mut default = |name: &str, value: String| {
+            parameters.entry(name.to_owned()).or_insert(value);
+        };
+        default(
+            "window_days",
+            policy.window_days.map_or_else(|| "none".to_owned(), |days| days.to_string()),
+        );
+        default("scope", if policy.since_last { "since_last" } else { "all" }.to_owned());
+        default("direct", policies.sources.policy.direct_prefixes.join(","));
+        if !parameters.contains_key("half_life_days") {
+            let seconds = policy.half_life_seconds.to_string();
+            parameters.entry("half_life_seconds".to_owned()).or_insert(seconds);
+        }
+        Ok(())
     }
 
     /// A digest of a view's rows and position.
@@ -214,8 +247,30 @@ impl Engine {
         let lead = self.lead_id(target).await?;
         parameters.insert("root".to_owned(), lead.to_string());
         let mut document = self.view(projections, caller, "lead", parameters).await?;
+        let now = document.get("as_of").is_none_or(Value::is_null);
         let row = document.get_mut("rows").and_then(Value::as_array_mut).and_then(Vec::pop);
-        row.ok_or_else(|| Error::NotFound { what: "the lead, as of then,".to_owned() })
+        let mut row =
+            row.ok_or_else(|| Error::NotFound { what: "the lead, as of then,".to_owned() })?;
+        if let (true, Some(fields)) = (now, row.as_object_mut()) {
+            // What `If-Match` compares with.
+            fields.insert(
+                "version".to_owned(),
+                self.stream_version(StreamId::Lead(lead)).await?.into(),
+            );
+        }
+        Ok(row)
+    }
+
+    async fn stream_version(&self, stream: StreamId) -> Result<u64, Error> {
+        let read = Read {
+            scope: Scope::Stream(stream_key(&stream)),
+            after: Position::START,
+            through: None,
+            direction: Direction::Backward,
+            limit: 1,
+        };
+        let page = self.log.read(read).await.map_err(log_failed)?;
+        Ok(page.events.first().map_or(0, |event| event.version))
     }
 
     /// A page of everything that happened to a lead and its lineage, oldest first.

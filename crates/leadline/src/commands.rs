@@ -103,13 +103,44 @@ async fn serve(settings: &Settings) -> Result<(), Failure> {
 }
 
 async fn rebuild(name: &str, settings: &Settings) -> Result<(), Failure> {
-    let bar = spinner(&format!("rebuilding `{name}`"));
-    let (caller, node) = caller(settings, false).await?;
-    let reply = caller.post(&format!("/v1/views/{}/rebuild", encoded(name)), &json!({})).await;
+    let lock = match held(settings)? {
+        Held::Here(lock) => lock,
+        Held::ByServer(server) => {
+            let bar = spinner(&format!("the server rebuilds `{name}`"));
+            let caller = Caller::remote(&server.address, server.bearer);
+            let reply =
+                caller.post(&format!("/v1/views/{}/rebuild", encoded(name)), &json!({})).await;
+            bar.finish_and_clear();
+            println!("{}", reply?.as_object().map(output::fields).unwrap_or_default().trim_end());
+            return Ok(());
+        }
+    };
+    let node = Node::open(lock, Opening { create: false, anonymous: None }).await?;
+    let bar = indicatif::ProgressBar::new(0).with_style(
+        indicatif::ProgressStyle::with_template(
+            "{bar:40} {pos}/{len} events, {per_sec}, ETA {eta}",
+        )
+        .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()),
+    );
+    let rebuilt = node
+        .projections
+        .rebuild(&node.engine, name, |done, all| {
+            bar.set_length(all);
+            bar.set_position(done);
+        })
+        .await;
     bar.finish_and_clear();
-    close(node).await;
-    let reply = reply?;
-    println!("{}", output::fields(reply.as_object().unwrap_or(&serde_json::Map::new())).trim_end());
+    node.engine.close().await;
+    let rebuilt = rebuilt.map_err(|error| match error {
+        leadline_engine::Error::NotFound { .. } => Failure::usage(error.to_string()),
+        other => Failure::of("rebuild", &name, other),
+    })?;
+    let same = match rebuilt.same {
+        Some(true) => "its rows are the same as before",
+        Some(false) => "its rows DIFFER from those before, which are kept for going back",
+        None => "there were no rows of the same code and position to compare with",
+    };
+    println!("rebuilt `{name}` up to position {}: {same}", rebuilt.position);
     Ok(())
 }
 

@@ -18,11 +18,76 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The views that the demo prints, and how.
-const HEADLINES: [(&str, &str, &[&str]); 3] = [
-    ("pipeline", "Pipeline", &["leads_by_phase", "rows"]),
-    ("sla", "Acceptance SLA", &["rows"]),
-    ("attribution", "Attribution, linear model", &["rows"]),
+/// A table of a headline: which one, and which of its columns.
+type Headline = (&'static str, &'static [&'static str]);
+
+/// The views that the demo prints, with their titles, totals and tables.
+const HEADLINES: [(&str, &str, &[&str], &[Headline]); 3] = [
+    (
+        "pipeline",
+        "Pipeline (money in minor units)",
+        &[
+            "leads",
+            "open",
+            "amount_minor",
+            "weighted_minor",
+            "won",
+            "won_minor",
+            "lost",
+            "win_rate_bps",
+        ],
+        &[
+            ("leads", &["phase", "leads"]),
+            (
+                "rows",
+                &[
+                    "group",
+                    "currency",
+                    "open",
+                    "amount_minor",
+                    "weighted_minor",
+                    "won",
+                    "won_minor",
+                    "lost",
+                ],
+            ),
+        ],
+    ),
+    (
+        "sla",
+        "Acceptance SLA (24 working hours from MQL)",
+        &[
+            "clocks",
+            "met",
+            "breached",
+            "breached_open",
+            "open",
+            "attainment_bps",
+            "mql_awaiting_sal",
+        ],
+        &[(
+            "rows",
+            &[
+                "owner",
+                "clocks",
+                "met",
+                "breached",
+                "breached_open",
+                "attainment_bps",
+                "elapsed_s_p50",
+                "elapsed_s_p90",
+            ],
+        )],
+    ),
+    (
+        "attribution",
+        "Attribution of won deals (linear model)",
+        &["conversions", "revenue_minor", "unattributed_minor", "touches"],
+        &[
+            ("rows", &["group", "credit_conversions", "credit_revenue_minor", "touches"]),
+            ("campaigns", &["group", "credit_conversions", "credit_revenue_minor", "touches"]),
+        ],
+    ),
 ];
 
 /// A folder that goes when the demo ends.
@@ -106,15 +171,17 @@ async fn headlines(node: &Node) -> Result<(), Failure> {
         .local_key("demo")
         .map_err(|error| Failure::of("make", &"a local key", error))?;
     let caller = Caller::local(node.router(), key.bearer);
-    for (view, title, tables) in HEADLINES {
+    for (view, title, totals, tables) in HEADLINES {
         let document = caller.get(&format!("/v1/views/{view}")).await?;
-        println!("\n{title}\n{}", "─".repeat(title.chars().count()));
-        if let Some(totals) = document.get("totals").and_then(Value::as_object) {
-            print!("{}", output::fields(totals));
-        }
-        for table in tables {
+        println!("\n{title}");
+        let found = document.get("totals").unwrap_or(&Value::Null);
+        let told = totals
+            .iter()
+            .filter_map(|name| Some(format!("{name} {}", output::cell(found.get(*name)?))));
+        println!("{}\n", told.collect::<Vec<_>>().join(" · "));
+        for (table, columns) in tables {
             let rows = document.get(*table).and_then(Value::as_array).cloned().unwrap_or_default();
-            println!("{}", output::table(&rows, &output::order(view, table)));
+            println!("{}\n", output::table_of(&rows, columns));
         }
     }
     Ok(())

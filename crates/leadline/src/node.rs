@@ -49,6 +49,16 @@ fn beside(database: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// The folder for uploads on their way in, empty: the lock is held, so nobody uses what a killed process left.
+fn uploads(database: &Path) -> std::io::Result<()> {
+    let folder = beside(database, "-uploads");
+    match std::fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    std::fs::create_dir(&folder)
+}
+
 /// The lock of the database, or who holds it.
 pub(crate) fn hold(database: &Path) -> Result<Result<Arc<Lock>, Option<Published>>, Failure> {
     match Lock::acquire(database) {
@@ -77,6 +87,8 @@ impl Node {
                 "there is no database `{shown}`; `leadline serve` or `leadline import` makes one, and --database names another"
             )));
         }
+        uploads(&database)
+            .map_err(|error| Failure::of("make room for uploads beside", &shown, error))?;
         let clock: Arc<dyn Clock> = Arc::new(System);
         let ids: Arc<dyn IdGen> = Arc::new(System);
         let log = SqliteLog::open(Arc::clone(&lock), Arc::clone(&clock), &*ids, opening.create)
@@ -124,17 +136,9 @@ impl Node {
             projections: Arc::clone(&self.projections),
             metrics: self.metrics.clone(),
             currency: Currency::EUR,
-            spool: folder_of(self.lock.database()),
+            spool: beside(self.lock.database(), "-uploads"),
             stop: self.stop.clone(),
         })
-    }
-}
-
-/// The folder of a file: files of imports lie beside the database while they run.
-fn folder_of(file: &Path) -> PathBuf {
-    match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
     }
 }
 

@@ -35,6 +35,20 @@ fn columns(rows: &[Value], order: &[&str]) -> Vec<String> {
     columns
 }
 
+/// Some columns of rows as a table.
+pub(crate) fn table_of(rows: &[Value], columns: &[&str]) -> String {
+    let narrow: Vec<Value> = rows
+        .iter()
+        .map(|row| {
+            columns
+                .iter()
+                .filter_map(|name| Some(((*name).to_owned(), row.get(*name)?.clone())))
+                .collect()
+        })
+        .collect();
+    table(&narrow, columns)
+}
+
 /// Rows as a table; columns in which nothing stands are left out.
 pub(crate) fn table(rows: &[Value], order: &[&str]) -> String {
     let shown = rows.get(..rows.len().min(ROWS_SHOWN_MAX)).unwrap_or_default();
@@ -44,7 +58,7 @@ pub(crate) fn table(rows: &[Value], order: &[&str]) -> String {
     let hidden = columns.len().saturating_sub(COLUMNS_SHOWN_MAX);
     columns.truncate(COLUMNS_SHOWN_MAX);
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::ASCII_MARKDOWN);
     table.set_header(columns.clone());
     for row in shown {
         table.add_row(columns.iter().map(|name| row.get(name).map(cell).unwrap_or_default()));

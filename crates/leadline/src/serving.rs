@@ -46,6 +46,17 @@ pub(crate) async fn serve(
         (Arc::clone(&node.engine), Arc::clone(&node.projections), node.stop.clone());
     tasks.spawn(async move { projections.run(&engine, stop).await });
     tasks.spawn(timer::run(Arc::clone(&node.engine), node.deadlines, node.stop.clone()));
+    let (engine, stop_recovery) = (Arc::clone(&node.engine), node.stop.clone());
+    tasks.spawn(async move {
+        let recovered = tokio::select! {
+            () = stop_recovery.cancelled() => return,
+            recovered = engine.recover_deadlines() => recovered,
+        };
+        match recovered {
+            Ok(found) => tracing::info!(clocks = found, "Found {found} running clocks"),
+            Err(error) => tracing::error!(%error, "Could not find the running clocks; they are settled by the next command"),
+        }
+    });
     let stop = node.stop.clone();
     let mut interrupt = signal(SignalKind::interrupt())
         .map_err(|error| Failure::of("watch for", &"SIGINT", error))?;

@@ -27,9 +27,9 @@ fn accepted() -> Event {
 #[test]
 fn each_step_fires_once_at_its_own_time() {
     let world = lead_in(Phase::Mql);
-    assert_eq!(world.clone().at(12).settled(), []);
-    assert_eq!(world.clone().at(13).settled(), [(hour(13), reminder(50))]);
-    let reminded = world.at(13).settle();
+    assert_eq!(world.clone().at(13).settled(), [], "its instant has not passed yet");
+    assert_eq!(world.clone().at(14).settled(), [(hour(13), reminder(50))]);
+    let reminded = world.at(14).settle();
     assert_eq!(reminded.settled(), []);
     assert_eq!(reminded.state().next_due(), Some(hour(19)));
     let late = reminded.at(60);
@@ -41,19 +41,29 @@ fn each_step_fires_once_at_its_own_time() {
 fn a_breach_is_charged_to_whoever_has_the_lead() {
     let owner = Owner::Queue("north".to_owned());
     let assigned = Event::Assigned { to: owner.clone(), from: None, reason: None };
-    let world = lead_in(Phase::Mql).lead(5, assigned).at(25);
+    let world = lead_in(Phase::Mql).lead(5, assigned).at(26);
     assert_eq!(world.settled().pop(), Some((hour(25), breached(Some(owner)))));
 }
 
 #[test]
 fn history_reminds_nobody() {
     let world = lead_in(Phase::Mql).import();
-    assert_eq!(world.clone().at(24).settled(), []);
+    assert_eq!(world.clone().at(25).settled(), []);
     assert_eq!(world.state().breach_due(), Some(hour(25)));
-    let world = world.at(25);
+    let world = world.at(26);
     assert_eq!(world.settled(), [(hour(25), breached(None))]);
     let world = world.settle().mode(Mode::Live);
     assert_eq!((world.settled(), world.state().breach_due()), (Vec::new(), None));
+}
+
+#[test]
+fn what_is_done_at_the_deadline_itself_is_in_time_and_no_breach() {
+    let world = lead_in(Phase::Mql).at(25);
+    assert!(!world.settled().iter().any(|(_, event)| matches!(event, Event::Breached { .. })));
+    assert_eq!(
+        world.settle().lead_when(Command::AcceptSal),
+        Ok(vec![accepted(), met(true, 24 * 3_600)])
+    );
 }
 
 #[test]

@@ -247,6 +247,7 @@ impl Company {
 
     fn hand_over(&mut self, lead: &str, mql: i64) {
         let rep = self.text(&REPS);
+        self.tell(mql, "AssignLead", lead, json!({"actor": "marketing-desk", "owner": rep}));
         self.tell(mql, "EnqueueWork", lead, json!({"queue": "first-call"}));
         // Most are answered within hours; one in eight waits past its deadline.
         let slow = self.random.percent(12);

@@ -19,6 +19,11 @@ pub const PARAMETERS: &[(&str, &str)] = &[
     ("window_days", "Only touches so many days before the conversion, inclusive, or `none`; 180."),
     ("scope", "`since_last` (only touches after the lead's conversion before) or `all`."),
     ("half_life_days", "Half-life of time_decay; 7."),
+    ("half_life_seconds", "The same in seconds; goes before the days."),
+    (
+        "direct",
+        "What the names of direct channels start with, in any case, separated by commas; direct.",
+    ),
     ("currency", "Only conversions in this currency."),
 ];
 
@@ -54,14 +59,20 @@ struct Ask {
     model: Model,
     window: Option<i64>,
     since_last: bool,
+    direct: Vec<String>,
 }
 
 fn ask(context: &Context<'_>) -> Result<Ask, Error> {
+    let wrong = |name, expected: String| Error::Parameter { name, expected };
     let half_life = context.number("half_life_days", 7)?;
     let seconds = u32::try_from(half_life).ok().and_then(|days| days.checked_mul(86_400));
-    let wrong = |name, expected: String| Error::Parameter { name, expected };
-    let seconds =
-        seconds.ok_or_else(|| wrong("half_life_days", "must be at most 49,710".to_owned()))?;
+    let seconds = match context.text("half_life_seconds") {
+        Some(_) => u32::try_from(context.number("half_life_seconds", 0)?).ok(),
+        None => seconds,
+    };
+    let seconds = seconds
+        .filter(|seconds| *seconds > 0)
+        .ok_or_else(|| wrong("half_life_days", "must be 1 to 49,710".to_owned()))?;
     let name = context.text("model").unwrap_or("linear");
     let model = Model::parse(name, seconds)
         .map_err(|_| wrong("model", format!("must be one of {}", MODELS.join(", "))))?;
@@ -75,7 +86,10 @@ fn ask(context: &Context<'_>) -> Result<Ask, Error> {
         Some("all") => false,
         Some(_) => return Err(wrong("scope", "must be since_last or all".to_owned())),
     };
-    Ok(Ask { model, window, since_last })
+    let direct = context.text("direct").unwrap_or("direct");
+    let direct =
+        direct.split(',').map(|one| one.trim().to_owned()).filter(|one| !one.is_empty()).collect();
+    Ok(Ask { model, window, since_last, direct })
 }
 
 /// A sum of fractions, as long as it fits.
@@ -191,7 +205,10 @@ impl Ledger {
             primary_campaign: goal.campaign.as_deref(),
         };
         let is_direct = |channel: &str| {
-            channel.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("direct"))
+            let starts = |prefix: &String| {
+                channel.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+            };
+            ask.direct.iter().any(starts)
         };
         if goal.kind != Kind::Lost {
             *self.lengths.entry(eligible.len()).or_default() += 1;
