@@ -117,7 +117,7 @@ impl Engine {
             .submit(Box::new(CommandJob::new(prepared, reply_to, false)))
             .map_err(|error| Error::of_log(Arc::new(error)))?;
         let result = self.answer(answer, hash).await;
-        self.count(name, &result);
+        Self::count(name, &result);
         if erases && let Ok(reply) = &result {
             self.destroy_keys(reply).await?;
         }
@@ -141,7 +141,7 @@ impl Engine {
                 Ok((answer, hash)) => self.answer(answer, hash).await,
                 Err(error) => Err(error),
             };
-            self.count(name, &result);
+            Self::count(name, &result);
             self.note_deadline(&result);
             results.push(result);
         }
@@ -264,7 +264,7 @@ impl Engine {
         }
     }
 
-    fn count(&self, name: &'static str, result: &Result<Reply, Error>) {
+    fn count(name: &'static str, result: &Result<Reply, Error>) {
         let outcome = match result {
             Ok(reply) if reply.repeated => "repeated",
             Ok(reply) if reply.events.is_empty() => "unchanged",

@@ -106,7 +106,7 @@ impl CommandJob {
         let matches = self.matches(desk)?;
         for holder in matches.iter().filter_map(|found| found.holder) {
             drafting.read(desk, holder)?;
-            self.settle(drafting, holder, context);
+            Self::settle(drafting, holder, context);
         }
         if let Some(expected) = self.prepared.if_version {
             let current = drafting.version(target);
@@ -115,7 +115,7 @@ impl CommandJob {
                 return Ok(Ok(()));
             }
         }
-        self.settle(drafting, target, context);
+        Self::settle(drafting, target, context);
         let account = match self.account(drafting, desk, command, context)? {
             Ok(account) => account,
             Err(refusal) => return Ok(Err(refusal)),
@@ -133,7 +133,7 @@ impl CommandJob {
         Ok(Ok(()))
     }
 
-    fn settle(&self, drafting: &mut Drafting<'_>, stream: StreamId, context: &Context) {
+    fn settle(drafting: &mut Drafting<'_>, stream: StreamId, context: &Context) {
         if matches!(stream, StreamId::Lead(_)) {
             let inputs = Inputs { streams: drafting.states(), matches: &[] };
             for step in Leadline::settle(&stream, &inputs, context) {
@@ -235,10 +235,10 @@ fn with_account(command: &Command, account: Option<AccountId>) -> Command {
     if let Some(account) = account {
         match &mut command {
             Command::Lead(_, lead::Command::Convert(convert)) => {
-                convert.account = CreateOrUse::Use(account)
+                convert.account = CreateOrUse::Use(account);
             }
             Command::Opportunity(_, opportunity::Command::Open(open)) => {
-                open.account = Some(account)
+                open.account = Some(account);
             }
             Command::Lead(..)
             | Command::Opportunity(..)

@@ -153,19 +153,16 @@ impl Engine {
                 else {
                     continue;
                 };
-                match event {
-                    lead::Event::ClockStarted { steps, due_at, .. } => {
-                        let actor = meta::actor_of(&recorded.event.meta).map_err(unreadable)?;
-                        let imported = actor.kind == ActorKind::Migration;
-                        if !(live && imported) {
-                            let first = steps.first().map_or(due_at, |step| step.at);
-                            running.insert(lead, if live { first } else { due_at });
-                        }
-                    }
-                    _ => {
-                        running.remove(&lead);
-                    }
+                let lead::Event::ClockStarted { steps, due_at, .. } = event else {
+                    running.remove(&lead);
+                    continue;
+                };
+                let actor = meta::actor_of(&recorded.event.meta).map_err(unreadable)?;
+                if live && actor.kind == ActorKind::Migration {
+                    continue;
                 }
+                let first = steps.first().map_or(due_at, |step| step.at);
+                running.insert(lead, if live { first } else { due_at });
             }
         }
         Ok(running.into_iter().map(|(lead, due)| (due, lead)).collect())

@@ -56,7 +56,9 @@ impl Opener {
         }
         match value {
             Value::Array(items) => {
-                items.iter_mut().for_each(|item| self.open(name, item));
+                for item in items.iter_mut() {
+                    self.open(name, item);
+                }
                 if let Some(merged) = merge(items) {
                     *value = merged;
                 }

@@ -266,7 +266,7 @@ fn address(
     };
     check_key(key)?;
     let (space, opens) = match body {
-        Body::Lead(lead::Command::Capture(_)) => return Ok((Address::New, None)),
+        Body::Lead(lead::Command::Capture(_)) | Body::Config(_) => return Ok((Address::New, None)),
         Body::Lead(_) | Body::EraseSubject => (claims::LEAD_KEYS, false),
         Body::Account(command) => {
             (claims::ACCOUNT_KEYS, matches!(command, account::Command::Open { .. }))
@@ -278,7 +278,6 @@ fn address(
             (claims::OPPORTUNITY_KEYS, matches!(command, opportunity::Command::Open(_)))
         }
         Body::Campaign(_) => return Ok((Address::Campaign(key.clone()), None)),
-        Body::Config(_) => return Ok((Address::New, None)),
     };
     let claim = key_claim(secret, space, key);
     Ok(if opens { (Address::New, Some(claim)) } else { (Address::Held(claim), None) })

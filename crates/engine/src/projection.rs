@@ -227,10 +227,10 @@ impl Projections {
             rebuild.apply(&page).await.map_err(failed)?;
             progress(rebuild.position().0, page.through.0);
         }
-        let rebuilt = rebuild.finish().await.map_err(failed)?;
+        let outcome = rebuild.finish().await.map_err(failed)?;
         projector.retry(view).await.map_err(failed)?;
         self.publish(&projector);
-        Ok(rebuilt)
+        Ok(outcome)
     }
 
     /// How every view is doing against `head`.

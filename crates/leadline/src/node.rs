@@ -99,8 +99,7 @@ impl Node {
         let views = SqliteViews::open(&beside(&database, "-views"))
             .map_err(|error| Failure::of("open the views of", &shown, error))?;
         let log: Arc<dyn leadline_log::LogBackend> = Arc::new(log);
-        let commits =
-            Options { on_fatal: Box::new(end_process), batch_appends, ..Options::default() };
+        let commits = Options { on_fatal: Box::new(end_process), batch_appends };
         let parts = Parts {
             log: Arc::clone(&log),
             vault: Arc::new(vault),
@@ -144,6 +143,7 @@ impl Node {
 
 /// The disk did not confirm a write: whatever is in memory may be ahead of it, so nothing may go on.
 #[expect(clippy::exit, reason = "a failed fsync must end the process, never be tried again")]
+#[expect(clippy::needless_pass_by_value, reason = "the committer hands the error over")]
 fn end_process(error: Arc<leadline_log::Error>) {
     tracing::error!(%error, "The disk did not confirm a write; the process ends so that nothing unconfirmed is used");
     std::process::exit(1);

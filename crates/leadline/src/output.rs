@@ -2,6 +2,7 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Map, Value};
+use std::fmt::Write as _;
 
 /// Most columns of a table on a screen; `--format json` and `csv` show all.
 const COLUMNS_SHOWN_MAX: usize = 12;
@@ -13,8 +14,7 @@ pub(crate) fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        Value::Array(_) | Value::Object(_) => value.to_string(),
-        Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::Array(_) | Value::Object(_) | Value::Bool(_) | Value::Number(_) => value.to_string(),
     }
 }
 
@@ -73,13 +73,15 @@ pub(crate) fn table(rows: &[Value], order: &[&str]) -> String {
     }
     let mut text = table.to_string();
     if rows.len() > shown.len() {
-        text.push_str(&format!(
+        let _written = write!(
+            text,
             "\n… {} more rows: --format json or csv shows all",
             rows.len() - shown.len()
-        ));
+        );
     }
     if hidden > 0 {
-        text.push_str(&format!("\n… {hidden} more columns: --format json or csv shows all"));
+        // Writing to a string cannot fail.
+        let _written = write!(text, "\n… {hidden} more columns: --format json or csv shows all");
     }
     text
 }
@@ -116,7 +118,8 @@ pub(crate) fn fields(object: &Map<String, Value>) -> String {
     let width = object.keys().map(String::len).max().unwrap_or(0);
     let mut text = String::new();
     for (name, value) in object.iter().filter(|(_, value)| !value.is_null()) {
-        text.push_str(&format!("{name:width$}  {}\n", cell(value)));
+        // Writing to a string cannot fail.
+        let _written = writeln!(text, "{name:width$}  {}", cell(value));
     }
     text
 }
@@ -142,12 +145,13 @@ pub(crate) fn document(view: &str, document: &Value) -> String {
         let rows =
             document.get(known.name).and_then(Value::as_array).filter(|rows| !rows.is_empty());
         if let Some(rows) = rows {
-            text.push_str(&format!(
+            let _written = write!(
+                text,
                 "\n{}: {}\n{}\n",
                 known.name,
                 known.doc,
                 table(rows, &order(view, known.name))
-            ));
+            );
         }
     }
     text

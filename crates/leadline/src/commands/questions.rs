@@ -8,13 +8,15 @@ use crate::output;
 use crate::settings::Settings;
 use leadline_views::query::question;
 use serde_json::Value;
+use std::fmt::Write as _;
 
 fn query(pairs: &[(&str, Option<&str>)]) -> String {
     let mut text = String::new();
     for (name, value) in pairs {
         if let Some(value) = value {
             text.push(if text.is_empty() { '?' } else { '&' });
-            text.push_str(&format!("{}={}", encoded(name), encoded(value)));
+            // Writing to a string cannot fail.
+            let _written = write!(text, "{}={}", encoded(name), encoded(value));
         }
     }
     text
@@ -83,12 +85,15 @@ fn parameters_of(name: &str) -> Result<String, Failure> {
     let mut text =
         format!("{}: {}\n\nParameters (--param NAME=VALUE):\n", question.view, question.doc);
     for (name, doc) in question.parameters {
-        text.push_str(&format!("  {name:14} {doc}\n"));
+        // Writing to a string cannot fail.
+        let _written = writeln!(text, "  {name:14} {doc}");
     }
     for table in question.tables {
-        text.push_str(&format!("\nTable `{}`: {}\n", table.name, table.doc));
+        // Writing to a string cannot fail.
+        let _written = writeln!(text, "\nTable `{}`: {}", table.name, table.doc);
         for column in table.columns {
-            text.push_str(&format!("  {:28} {}\n", column.name, column.doc));
+            // Writing to a string cannot fail.
+            let _written = writeln!(text, "  {:28} {}", column.name, column.doc);
         }
     }
     Ok(text)

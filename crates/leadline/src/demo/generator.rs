@@ -75,7 +75,7 @@ const fn origin(
     Origin { source, channel, campaign, weight, quality }
 }
 
-/// A small deterministic generator of random numbers (SplitMix64, after Steele, Lea and Flood 2014).
+/// A small deterministic generator of random numbers (`SplitMix64`, after Steele, Lea and Flood 2014).
 struct Random(u64);
 
 impl Random {
@@ -263,7 +263,7 @@ impl Company {
                 self.tell(answered, "Disqualify", lead, json!({"actor": rep, "reason": reason}));
             }
             10..=14 => {
-                self.tell(answered, "Recycle", lead, json!({"actor": rep, "reason": "not_yet"}))
+                self.tell(answered, "Recycle", lead, json!({"actor": rep, "reason": "not_yet"}));
             }
             15..=18 => {}
             _ => self.work(lead, rep, answered),
@@ -291,7 +291,7 @@ impl Company {
                 self.tell(converted, "Disqualify", lead, json!({"actor": rep, "reason": reason}));
             }
             75..=84 => {
-                self.tell(converted, "Recycle", lead, json!({"actor": rep, "reason": "not_yet"}))
+                self.tell(converted, "Recycle", lead, json!({"actor": rep, "reason": "not_yet"}));
             }
             _ => {}
         }
