@@ -3,6 +3,7 @@
 //! During an import the present is the latest `at` read so far. Clocks that fall due are settled in that order,
 //! before the first line that is later, and at the end those due by the last `at`.
 
+mod report;
 mod source;
 
 use crate::feed::{FeedLine, IMPORTER, LineError, LineOptions};
@@ -16,6 +17,7 @@ use leadline_engine::{Engine, Error as EngineError, Reply, Role, Submission, tim
 use leadline_events::Record;
 use leadline_events::record::{ImportFinished, ImportStarted};
 use leadline_log::Position;
+pub use report::{Options, Progress, REFUSED_LISTED_MAX, RefusedLine, Report};
 pub use source::{Error as SourceError, Source};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -24,8 +26,6 @@ use thiserror::Error;
 
 /// Most lines that are decided together.
 pub const CHUNK_LINES_MAX: usize = 512;
-/// Most refused lines that a report lists; all are counted, and all stay in the log.
-pub const REFUSED_LISTED_MAX: usize = 1_000;
 
 /// Why an import could not run to its end. What it has done so far stays, and the same command resumes it.
 #[derive(Debug, Error)]
@@ -42,62 +42,6 @@ pub enum Error {
         #[source]
         source: EngineError,
     },
-}
-
-/// How an import is run.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// How lines are taken.
-    pub lines: LineOptions,
-    /// Read and check every line, and change nothing.
-    pub dry_run: bool,
-}
-
-/// A refused line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RefusedLine {
-    /// Its number; 1 is the first.
-    pub line: u64,
-    /// Stable code.
-    pub code: String,
-    /// What is wrong. Nothing personal.
-    pub detail: String,
-}
-
-/// How far an import has come.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Progress {
-    /// Lines handled.
-    pub lines: u64,
-    /// Lines refused.
-    pub refused: u64,
-    /// Bytes of the file read, as it lies on disk.
-    pub bytes: u64,
-}
-
-/// What an import came to.
-#[derive(Clone, Debug, Default)]
-pub struct Report {
-    /// Identity of the run: derived from the file's hash.
-    pub import: String,
-    /// Lines read.
-    pub lines: u64,
-    /// Lines that had been handled by an earlier run of the same or another file.
-    pub known: u64,
-    /// Accepted lines, by command.
-    pub accepted: BTreeMap<String, u64>,
-    /// Accepted lines that changed nothing, by command.
-    pub unchanged: BTreeMap<String, u64>,
-    /// Refused lines in all.
-    pub refused: u64,
-    /// Refused lines, at most [`REFUSED_LISTED_MAX`] of them.
-    pub refused_lines: Vec<RefusedLine>,
-    /// Names registered at first sight, by catalogue.
-    pub registered: BTreeMap<String, Vec<String>>,
-    /// The latest instant read.
-    pub last_at: Option<Timestamp>,
-    /// The whole file had been imported before; nothing was done.
-    pub repeated: bool,
 }
 
 struct Line {
