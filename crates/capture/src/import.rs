@@ -20,7 +20,7 @@ use leadline_log::Position;
 pub use report::{Options, Progress, REFUSED_LISTED_MAX, RefusedLine, Report};
 pub use source::{Error as SourceError, Source};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -261,8 +261,8 @@ impl Run<'_> {
             for line in chunk.drain(..) {
                 self.report.lines = line.number;
                 match line.parsed {
-                    Ok(parsed) => count(&mut self.report.accepted, parsed.submission.body.name()),
-                    Err(error) => self.refuse(line.number, error.code, error.detail),
+                    Ok(parsed) => self.report.accept(parsed.submission.body.name(), true),
+                    Err(error) => self.report.refuse(line.number, error.code, error.detail),
                 }
             }
             return Ok(());
@@ -319,10 +319,7 @@ impl Run<'_> {
         match known {
             Known::New => {}
             Known::Accepted { changed } => {
-                count(&mut self.report.accepted, name);
-                if !changed {
-                    count(&mut self.report.unchanged, name);
-                }
+                self.report.accept(name, changed);
             }
             Known::Refused { code, detail } => self.refuse_noted(number, code, detail).await?,
             Known::Mismatch => {
@@ -342,10 +339,7 @@ impl Run<'_> {
         match result {
             Ok(reply) => {
                 self.remember_due(&reply);
-                count(&mut self.report.accepted, name);
-                if reply.events.is_empty() {
-                    count(&mut self.report.unchanged, name);
-                }
+                self.report.accept(name, !reply.events.is_empty());
                 Ok(())
             }
             Err(EngineError::Refused(refused)) => {
@@ -376,15 +370,8 @@ impl Run<'_> {
         let record =
             Record::LineRefused { line: number, code: code.clone(), detail: detail.clone() };
         self.note(&format!("line {number}"), &record).await?;
-        self.refuse(number, &code, detail);
+        self.report.refuse(number, &code, detail);
         Ok(())
-    }
-
-    fn refuse(&mut self, line: u64, code: &str, detail: String) {
-        self.report.refused = self.report.refused.saturating_add(1);
-        if self.report.refused_lines.len() < REFUSED_LISTED_MAX {
-            self.report.refused_lines.push(RefusedLine { line, code: code.to_owned(), detail });
-        }
     }
 
     /// Settles what is due at the last `at`, and notes the end.
@@ -409,9 +396,4 @@ impl Run<'_> {
         };
         self.note("finished", &Record::ImportFinished(finished)).await
     }
-}
-
-fn count(counts: &mut BTreeMap<String, u64>, name: &str) {
-    let count = counts.entry(name.to_owned()).or_insert(0);
-    *count = count.saturating_add(1);
 }

@@ -62,3 +62,25 @@ pub struct Report {
     /// The whole file had been imported before; nothing was done.
     pub repeated: bool,
 }
+
+impl Report {
+    /// Counts an accepted line.
+    pub(super) fn accept(&mut self, command: &str, changed: bool) {
+        let mut counts = vec![&mut self.accepted];
+        if !changed {
+            counts.push(&mut self.unchanged);
+        }
+        for counts in counts {
+            let count = counts.entry(command.to_owned()).or_insert(0);
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// Counts a refused line, and lists it while there is room.
+    pub(super) fn refuse(&mut self, line: u64, code: &str, detail: String) {
+        self.refused = self.refused.saturating_add(1);
+        if self.refused_lines.len() < REFUSED_LISTED_MAX {
+            self.refused_lines.push(RefusedLine { line, code: code.to_owned(), detail });
+        }
+    }
+}
