@@ -91,7 +91,11 @@ impl<M: Model> Worker<M> {
             };
             match landed {
                 None => {}
-                Some(Ok(landed)) => self.settle(landed),
+                Some(Ok(landed)) => {
+                    self.settle(landed);
+                    // Those that were just answered may have their next command ready: they share a batch.
+                    tokio::task::yield_now().await;
+                }
                 Some(Err(error)) => return self.stop(error),
             }
         }
