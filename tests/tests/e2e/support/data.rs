@@ -95,3 +95,29 @@ pub(crate) fn row<'a>(document: &'a Value, table: &str, name: &str, value: &str)
         .find(|row| row[name] == value)
         .unwrap_or_else(|| panic!("no row with {name} = {value} in {table}: {rows:#?}"))
 }
+
+/// The rows of a table of a document.
+pub(crate) fn rows<'a>(document: &'a Value, table: &str) -> &'a [Value] {
+    document[table].as_array().unwrap_or_else(|| panic!("no table {table}: {document}"))
+}
+
+/// A whole number of a document.
+pub(crate) fn whole(value: &Value) -> i64 {
+    value.as_i64().unwrap_or_else(|| panic!("not a whole number: {value}"))
+}
+
+/// A number of a document that may have decimals; nothing where it is null.
+pub(crate) fn decimals(value: &Value) -> Option<f64> {
+    (!value.is_null()).then(|| value.as_f64().unwrap_or_else(|| panic!("not a number: {value}")))
+}
+
+/// Whether a number is the one that was rounded to so many decimals.
+pub(crate) fn rounds_to(number: f64, rounded: f64, places: i32) -> bool {
+    // Two roundings of the same number differ by at most one unit of the last place.
+    (number - rounded).abs() <= 0.500_001 * 10_f64.powi(-places)
+}
+
+/// The entries of an object.
+pub(crate) fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().unwrap_or_else(|| panic!("no object: {value}")).iter()
+}
