@@ -16,6 +16,7 @@ use leadline_log::types::{CommandRecord, Direction, Read, Scope};
 use leadline_log::vault::{Key, Vault};
 use leadline_log::{Position, Recorded};
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use tokio::sync::{oneshot, watch};
 
 /// What an engine is made of.
@@ -47,6 +48,8 @@ pub struct Engine {
     pub(crate) keys: crate::access::Keys,
     pub(crate) anonymous: Option<crate::role::Role>,
     hash_key: Key,
+    /// The latest present of any command decided so far, in milliseconds.
+    latest: Arc<AtomicI64>,
     pub(crate) due: tokio::sync::mpsc::Sender<(Timestamp, leadline_domain::id::LeadId)>,
 }
 
@@ -77,6 +80,7 @@ impl Engine {
             keys: crate::access::Keys::default(),
             anonymous: parts.anonymous,
             hash_key,
+            latest: Arc::default(),
             due,
         });
         engine.ship_policies().await?;
@@ -114,7 +118,7 @@ impl Engine {
         let (hash, erases) = (prepared.payload_hash, matches!(prepared.body, Body::EraseSubject));
         let (reply_to, answer) = oneshot::channel();
         self.committer
-            .submit(Box::new(CommandJob::new(prepared, reply_to, false)))
+            .submit(Box::new(self.job(prepared, reply_to, false)))
             .map_err(|error| Error::of_log(Arc::new(error)))?;
         let result = self.answer(answer, hash).await;
         Self::count(name, &result);
@@ -163,10 +167,19 @@ impl Engine {
         let hash = prepared.payload_hash;
         let (reply_to, answer) = oneshot::channel();
         self.committer
-            .submit_wait(Box::new(CommandJob::new(prepared, reply_to, true)))
+            .submit_wait(Box::new(self.job(prepared, reply_to, true)))
             .await
             .map_err(|error| Error::of_log(Arc::new(error)))?;
         Ok((answer, hash))
+    }
+
+    fn job(
+        &self,
+        prepared: Prepared,
+        reply_to: oneshot::Sender<Answer>,
+        in_order: bool,
+    ) -> CommandJob {
+        CommandJob::new(prepared, reply_to, in_order, Arc::clone(&self.latest))
     }
 
     async fn answer(

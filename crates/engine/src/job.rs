@@ -10,14 +10,15 @@ use leadline_domain::decision::{ClaimChange, Match, Mode};
 use leadline_domain::id::{AccountId, ContactId, LeadId, OpportunityId};
 use leadline_domain::lead::command::CreateOrUse;
 use leadline_domain::{
-    Command, Context, Decider, Decision, Inputs, Leadline, Refusal, State, StreamId, account,
-    contact, lead, opportunity, subject,
+    Command, Context, Decider, Decision, Inputs, Leadline, Refusal, State, StreamId, Timestamp,
+    account, contact, lead, opportunity, subject,
 };
 use leadline_events::{stream_key, stream_of};
 use leadline_log::committer::{Desk, Draft, Job, Outcome, Step};
 use leadline_log::types::CommandRecord;
 use leadline_log::{ClaimKey, Position};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::oneshot;
 
 /// What a job answers to whoever waits for it.
@@ -37,6 +38,8 @@ pub(crate) struct CommandJob {
     in_order: bool,
     reply_to: Option<oneshot::Sender<Answer>>,
     drawn: Option<Drawn>,
+    /// The latest present of any command decided so far, in milliseconds.
+    latest: Arc<AtomicI64>,
 }
 
 /// The desk has not loaded something yet.
@@ -49,8 +52,21 @@ impl CommandJob {
         prepared: Prepared,
         reply_to: oneshot::Sender<Answer>,
         in_order: bool,
+        latest: Arc<AtomicI64>,
     ) -> Self {
-        Self { prepared, in_order, reply_to: Some(reply_to), drawn: None }
+        Self { prepared, in_order, reply_to: Some(reply_to), drawn: None, latest }
+    }
+
+    /// Lets no present lie before that of a command decided earlier: commands that arrive at once are decided in
+    /// another order than they were stamped, and the later one must not be taken for a fact from the past.
+    fn catch_up(&mut self) {
+        if self.prepared.dated {
+            return;
+        }
+        let stamped = self.prepared.now;
+        let latest = self.latest.fetch_max(stamped.millis(), Ordering::Relaxed);
+        self.prepared.now = stamped.max(Timestamp::from_millis(latest));
+        self.prepared.occurred_at = self.prepared.now;
     }
 
     fn draft(&mut self, desk: &mut Desk<'_, Rules>) -> Loaded<Step<Rules>> {
@@ -358,6 +374,7 @@ fn unknown(body: &Body) -> Refusal {
 
 impl Job<Rules> for CommandJob {
     fn decide(&mut self, desk: &mut Desk<'_, Rules>) -> Step<Rules> {
+        self.catch_up();
         self.draft(desk).unwrap_or(Step::Wait)
     }
 

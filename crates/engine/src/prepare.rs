@@ -47,6 +47,8 @@ pub(crate) struct Prepared {
     pub(crate) mode: Mode,
     pub(crate) now: Timestamp,
     pub(crate) occurred_at: Timestamp,
+    /// Whether the caller said when it happened or what the present is.
+    pub(crate) dated: bool,
     pub(crate) if_version: Option<u64>,
     pub(crate) trace_id: Option<String>,
     pub(crate) address: Address,
@@ -102,6 +104,7 @@ impl Engine {
             mode: submission.mode,
             now,
             occurred_at: submission.occurred_at.unwrap_or(now),
+            dated: submission.occurred_at.is_some() || submission.now.is_some(),
             if_version: submission.if_version,
             trace_id: submission.trace_id,
             address,
