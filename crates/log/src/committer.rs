@@ -8,6 +8,7 @@ mod affected;
 mod cache;
 mod desk;
 mod flight;
+mod load;
 mod worker;
 
 pub use desk::Desk;

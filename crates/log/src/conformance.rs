@@ -14,6 +14,7 @@ pub mod committing;
 pub mod histories;
 pub mod racing;
 pub mod reading;
+mod work;
 
 use crate::backend::LogBackend;
 use crate::clock::Clock;
@@ -55,6 +56,7 @@ macro_rules! conformance {
             committing::an_offender_fails_alone
             committing::a_repeated_command_waits_for_the_first
             committing::the_head_can_be_waited_for
+            committing::jobs_in_order_are_never_overtaken
             committing::two_takers_of_a_claim_are_decided_in_order
             committing::an_erased_subject_frees_its_claims
             committing::closing_finishes_what_was_taken

@@ -9,9 +9,7 @@ use super::{
     Options, Outcome, QUEUE_COMMANDS_MAX, STREAMS_CACHED_MAX, Step,
 };
 use crate::backend::{Error, LogBackend};
-use crate::types::{
-    Append, ClaimChange, ClaimKey, NewEvent, Position, Recorded, StreamKey, Verdict,
-};
+use crate::types::{Append, ClaimChange, NewEvent, Position, StreamKey, Verdict};
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::task::Poll;
@@ -44,7 +42,7 @@ pub(super) struct Worker<M: Model> {
     ids: HashSet<[u8; 16]>,
     /// An append that lets go of claims unnamed is on its way: nothing is decided until it is settled.
     barrier: bool,
-    flight: Option<Flight<M>>,
+    pub(super) flight: Option<Flight<M>>,
     ended: bool,
 }
 
@@ -143,74 +141,6 @@ impl<M: Model> Worker<M> {
                 None
             }
             else => None,
-        }
-    }
-
-    /// Loads what the waiting jobs miss, while the flight goes on.
-    async fn load(&mut self) -> Option<Result<Vec<Landed>, Arc<Error>>> {
-        let (mut streams, mut claims) = (HashSet::new(), HashSet::new());
-        for entry in &self.waiting {
-            streams.extend(&entry.missing.streams);
-            claims.extend(&entry.missing.claims);
-        }
-        let streams: Vec<StreamKey> = streams.into_iter().copied().collect();
-        let claims: Vec<ClaimKey> = claims.into_iter().copied().collect();
-        let backend = self.backend.clone();
-        let loading = async {
-            let events =
-                if streams.is_empty() { Vec::new() } else { backend.streams(&streams).await? };
-            let holders =
-                if claims.is_empty() { Vec::new() } else { backend.claims(&claims).await? };
-            Ok((events, holders))
-        };
-        let mut loading = std::pin::pin!(loading);
-        let mut landed = None;
-        let loaded = loop {
-            let in_flight = self.flight.is_some() && landed.is_none();
-            tokio::select! {
-                biased;
-                loaded = &mut loading => break loaded,
-                result = landing(&mut self.flight), if in_flight => landed = Some(result),
-            }
-        };
-        match loaded {
-            Ok((events, holders)) => {
-                for (key, holder) in claims.iter().zip(holders) {
-                    self.book.claims.put(*key, holder);
-                }
-                for (stream, events) in streams.iter().zip(events) {
-                    self.fold(*stream, &events);
-                }
-                for entry in &mut self.waiting {
-                    entry.missing.clear();
-                }
-            }
-            Err(error) => self.fail_waiting(&Arc::new(error), |_| true),
-        }
-        landed
-    }
-
-    /// Takes a stream's events in; fails the jobs that need it where it cannot be read.
-    fn fold(&mut self, stream: StreamKey, events: &[Recorded]) {
-        let mut state = self.model.initial(&stream);
-        for event in events {
-            if let Err(source) = self.model.fold(&mut state, event) {
-                let error = Arc::new(Error::Corrupt { position: event.position, source });
-                return self.fail_waiting(&error, |missing| missing.streams.contains(&stream));
-            }
-        }
-        let version = events.last().map_or(0, |event| event.version);
-        self.book.streams.put(stream, (version, Arc::new(state)));
-    }
-
-    /// Ends the jobs that wait for something and are concerned.
-    fn fail_waiting(&mut self, error: &Arc<Error>, concerned: impl Fn(&Keys) -> bool) {
-        for entry in std::mem::take(&mut self.waiting) {
-            if !entry.missing.is_empty() && concerned(&entry.missing) {
-                entry.job.finish(Outcome::Failed(error.clone()));
-            } else {
-                self.waiting.push_back(entry);
-            }
         }
     }
 
@@ -436,7 +366,9 @@ fn check<S>(append: &Append, states: &[(StreamKey, S)]) -> Result<(), &'static s
 }
 
 /// Polls the flight; never ready where there is none.
-async fn landing<M: Model>(flight: &mut Option<Flight<M>>) -> Result<Vec<Landed>, Arc<Error>> {
+pub(super) async fn landing<M: Model>(
+    flight: &mut Option<Flight<M>>,
+) -> Result<Vec<Landed>, Arc<Error>> {
     match flight {
         Some(flight) => flight.landing.as_mut().await,
         None => std::future::pending().await,

@@ -1,100 +1,15 @@
 //! The committer and the tailer on top of the backend.
 
-use super::{Dice, Log, TestClock, claim, command, event, everything, holder, one, stream, write};
+use super::work::{Digest, Work, digest, work};
+use super::{Dice, Log, TestClock, claim, everything, holder, one, stream, write};
 use crate::backend::Error;
 use crate::committer::{
-    Committer, Desk, Draft, FoldError, Handle, Job, Model, Options, Outcome, QUEUE_COMMANDS_MAX,
-    Step,
+    Committer, Desk, Handle, Job, Model, Options, Outcome, QUEUE_COMMANDS_MAX, Step,
 };
 use crate::tailer::Tailer;
-use crate::types::{
-    Append, ClaimChange, ClaimHolder, ClaimKey, EVENT_BYTES_MAX, Position, Recorded, Scope,
-    StreamKey, Verdict,
-};
+use crate::types::{EVENT_BYTES_MAX, Position, Scope, Verdict};
 use std::sync::Arc;
 use tokio::sync::oneshot;
-
-/// A stream's state is a digest of its whole history, and every event carries the digest that it was decided on.
-struct Digest;
-
-impl Model for Digest {
-    type State = u64;
-
-    fn initial(&self, _: &StreamKey) -> u64 {
-        1
-    }
-
-    fn fold(&self, state: &mut u64, recorded: &Recorded) -> Result<(), FoldError> {
-        *state = digest(*state, &recorded.event.event_id);
-        Ok(())
-    }
-}
-
-fn digest(state: u64, id: &uuid::Uuid) -> u64 {
-    state.wrapping_mul(0x0100_0000_01b3) ^ (id.as_u128() as u64)
-}
-
-/// Writes one event to each stream, after reading others and claims.
-struct Work {
-    number: u64,
-    writes: Vec<StreamKey>,
-    reads: Vec<StreamKey>,
-    /// Taken where nobody holds it; otherwise its holder is read.
-    take: Option<ClaimKey>,
-    erase: Option<uuid::Uuid>,
-    bytes: usize,
-    reply: oneshot::Sender<Outcome>,
-}
-
-fn work(number: u64, writes: &[u64]) -> (Work, oneshot::Receiver<Outcome>) {
-    let (reply, answer) = oneshot::channel();
-    let writes = writes.iter().map(|number| stream(*number)).collect();
-    let (reads, take, erase, bytes) = (Vec::new(), None, None, 0);
-    (Work { number, writes, reads, take, erase, bytes, reply }, answer)
-}
-
-impl Job<Digest> for Work {
-    fn decide(&mut self, desk: &mut Desk<'_, Digest>) -> Step<Digest> {
-        let mut reads = self.reads.clone();
-        let mut claims = Vec::new();
-        match self.take.map(|key| (key, desk.claim(&key))) {
-            None => {}
-            Some((_, None)) => return Step::Wait,
-            Some((key, Some(None))) => {
-                let taker = ClaimHolder { holder: self.writes[0], ..holder(self.number) };
-                claims.push(ClaimChange::Take(key, taker));
-            }
-            Some((_, Some(Some(other)))) => reads.push(other.holder),
-        }
-        claims.extend(self.erase.map(ClaimChange::ReleaseSubject));
-        reads.retain(|read| !self.writes.contains(read));
-        let all = self.writes.iter().chain(&reads);
-        let known: Vec<_> = all.map(|stream| (*stream, desk.stream(stream))).collect();
-        let mut expect = Vec::new();
-        let (mut events, mut states) = (Vec::new(), Vec::new());
-        for (index, (stream, known)) in known.into_iter().enumerate() {
-            let Some((version, state)) = known else { return Step::Wait };
-            expect.push((stream, version));
-            if index < self.writes.len() {
-                let mut data = state.to_be_bytes().to_vec();
-                data.resize(8 + self.bytes, 0);
-                let mut event = event(stream, data);
-                event.event_id = uuid::Uuid::from_u128(u128::from(self.number) << 8);
-                states.push((stream, Arc::new(digest(*state, &event.event_id))));
-                events.push(event);
-            }
-        }
-        let command_id = command(self.number);
-        let append =
-            Append { command_id, payload_hash: [0; 16], expect, claims, events, group: None };
-        Step::Append(Draft { append, states })
-    }
-
-    fn finish(self: Box<Self>, outcome: Outcome) {
-        // An error means that nobody waits for the answer any more.
-        drop(self.reply.send(outcome));
-    }
-}
 
 async fn start(log: &Log) -> Handle<Digest> {
     Committer::start(log.clone(), Digest, Options::default()).await.unwrap()
@@ -298,6 +213,36 @@ pub async fn two_takers_of_a_claim_are_decided_in_order(log: Log, _: Arc<TestClo
     let holders = log.claims(&(0..5).map(claim).collect::<Vec<_>>()).await.unwrap();
     let holders: Vec<_> = holders.into_iter().flatten().map(|held| held.holder).collect();
     assert_eq!(holders, [0, 8, 16, 24, 32].map(stream));
+}
+
+/// Jobs that keep their order lie in the log as they were handed over, although every other one of them has to wait
+/// for a stream and a claim to be read, and the one behind it for nothing.
+pub async fn jobs_in_order_are_never_overtaken(log: Log, _: Arc<TestClock>) {
+    let first = start(&log).await;
+    for number in 0..20 {
+        assert!(is_committed(&run(&first, work(number, &[number])).await));
+    }
+    first.close().await;
+    let handle = start(&log).await;
+    assert!(is_committed(&run(&handle, work(100, &[100])).await));
+    let mut answers = Vec::new();
+    for number in 0..40 {
+        let cold = number % 2 == 0;
+        let (mut job, answer) = work(200 + number, &[if cold { number / 2 } else { 100 }]);
+        job.take = cold.then(|| claim(number));
+        job.in_order = true;
+        handle.submit(Box::new(job)).unwrap();
+        answers.push(answer);
+    }
+    let mut last = Position::START;
+    for answer in answers {
+        let Outcome::Committed { first, .. } = answer.await.unwrap() else {
+            panic!("not committed")
+        };
+        assert!(first > last, "{first} is not behind {last}");
+        last = first;
+    }
+    prove_decisions(&log).await;
 }
 
 /// What a subject's erasure frees can be taken by the command right behind it.
