@@ -17,6 +17,7 @@ pub mod prepare;
 pub mod projection;
 pub mod query;
 pub mod record;
+mod resolve;
 pub mod role;
 mod ship;
 mod subjects;
