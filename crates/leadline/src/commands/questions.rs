@@ -54,7 +54,10 @@ pub(crate) async fn view(arguments: ViewArgs, settings: &Settings) -> Result<(),
     } else {
         format!("/v1/views/{}{}", encoded(name), query(&pairs))
     };
+    // A view that is behind catches up with the log before it answers.
+    let bar = super::spinner(&format!("bringing `{name}` up to the head of the log"));
     let reply = caller.get(&path).await;
+    bar.finish_and_clear();
     close(node).await;
     let reply = reply?;
     if arguments.checksum {
