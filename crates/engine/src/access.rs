@@ -170,7 +170,7 @@ impl Engine {
             digest: digest(&secret),
         };
         let config::Event::KeyCreated { key, label, role, digest } = event.clone() else {
-            return Err(Error::NotFound { what: "the key".to_owned() });
+            return Err(Error::NotFound { what: "such key".to_owned() });
         };
         self.configure(caller, config::Command::CreateKey { key, label, role, digest }).await?;
         self.keys.fold(&event);

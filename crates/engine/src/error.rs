@@ -74,7 +74,7 @@ pub enum Error {
     )]
     IdempotencyPayloadMismatch,
     /// What was asked for does not exist.
-    #[error("{what} not found")]
+    #[error("there is no {what}")]
     NotFound {
         /// What.
         what: String,

@@ -266,7 +266,7 @@ const fn to_f64(count: u64) -> f64 {
 pub(crate) fn unknown_view(view: &str) -> Error {
     let names = leadline_views::NAMES.join(", ");
     let view: String = view.chars().take(64).collect();
-    Error::NotFound { what: format!("the view `{view}` (there are {names})") }
+    Error::NotFound { what: format!("view `{view}`; there are {names}") }
 }
 
 async fn read_page(engine: &Engine, after: Position) -> Result<Page, Error> {

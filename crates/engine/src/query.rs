@@ -28,7 +28,7 @@ fn log_failed(error: leadline_log::Error) -> Error {
 
 fn query_failed(error: query::Error) -> Error {
     match error {
-        query::Error::UnknownView { .. } => Error::NotFound { what: error.to_string() },
+        query::Error::UnknownView { name } => unknown_view(&name),
         query::Error::UnknownParameter { .. } | query::Error::Parameter { .. } => {
             Error::Invalid { code: "parameter_invalid", detail: error.to_string() }
         }
@@ -113,7 +113,7 @@ impl Engine {
     /// # Errors
     /// No lead has this key, or the log failed.
     pub async fn lead_id(&self, target: &Target) -> Result<LeadId, Error> {
-        let missing = || Error::NotFound { what: "the lead".to_owned() };
+        let missing = || Error::NotFound { what: "lead with this id or key".to_owned() };
         match target {
             Target::Id(id) => Ok(LeadId(*id)),
             Target::Key(key) => {
@@ -131,7 +131,7 @@ impl Engine {
         match self.lead_id(target).await {
             Err(Error::NotFound { .. }) => {
                 let Target::Key(key) = target else {
-                    return Err(Error::NotFound { what: "the lead".to_owned() });
+                    return Err(Error::NotFound { what: "lead with this id or key".to_owned() });
                 };
                 let claim = leadline_log::ClaimKey {
                     space: claims::OPPORTUNITY_KEYS,
@@ -141,7 +141,7 @@ impl Engine {
                 let holder = held.into_iter().next().flatten();
                 holder
                     .map(|held| held.holder.id)
-                    .ok_or_else(|| Error::NotFound { what: "the lead".to_owned() })
+                    .ok_or_else(|| Error::NotFound { what: "lead with this id or key".to_owned() })
             }
             found => found.map(|lead| lead.0),
         }
@@ -249,8 +249,9 @@ impl Engine {
         let mut document = self.view(projections, caller, "lead", parameters).await?;
         let now = document.get("as_of").is_none_or(Value::is_null);
         let row = document.get_mut("rows").and_then(Value::as_array_mut).and_then(Vec::pop);
-        let mut row =
-            row.ok_or_else(|| Error::NotFound { what: "the lead, as of then,".to_owned() })?;
+        let mut row = row.ok_or_else(|| Error::NotFound {
+            what: "such lead, or there was none as of then".to_owned(),
+        })?;
         if let (true, Some(fields)) = (now, row.as_object_mut()) {
             // What `If-Match` compares with.
             fields.insert(
@@ -290,7 +291,7 @@ impl Engine {
         if after == Position::START
             && found.get("events").and_then(Value::as_array).is_some_and(Vec::is_empty)
         {
-            return Err(Error::NotFound { what: "the lead".to_owned() });
+            return Err(Error::NotFound { what: "lead with this id or key".to_owned() });
         }
         Ok(found)
     }
@@ -342,7 +343,7 @@ impl Engine {
         let event = page.get_mut("events").and_then(Value::as_array_mut).and_then(Vec::pop);
         event
             .filter(|event| event.get("position") == Some(&json!(position.0)))
-            .ok_or_else(|| Error::NotFound { what: format!("position {position}") })
+            .ok_or_else(|| Error::NotFound { what: format!("event at position {position}") })
     }
 }
 

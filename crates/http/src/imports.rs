@@ -118,6 +118,8 @@ pub(crate) fn start(mut call: Call) -> Answer {
         let bytes = source.bytes().map_err(|error| Error::failed("import", error))?;
         let import = import::identity(&source).await;
         let import = import.map_err(|error| Error::failed("import", error))?.0;
+        // A dry run is no run of the file: its report must not hide that of a real one.
+        let import = if options.dry_run { Uuid::new_v5(&import, b"dry run") } else { import };
         if !call.api.imports.begin(import, bytes) {
             return Err(Problem::busy("another import is running; send the file again after it"));
         }

@@ -19,6 +19,7 @@ use clap::Parser as _;
 use cli::{Cli, LogFormat};
 use failure::{Failure, USAGE};
 use settings::Settings;
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -51,7 +52,10 @@ fn log_to_stderr(format: LogFormat) {
     use tracing_subscriber::filter::{EnvFilter, LevelFilter};
     let filter =
         EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match format {
         LogFormat::Text => lines.init(),
         LogFormat::Json => lines.json().init(),

@@ -56,7 +56,7 @@ fn uploads(database: &Path) -> std::io::Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    std::fs::create_dir(&folder)
+    std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700).create(&folder)
 }
 
 /// The lock of the database, or who holds it.

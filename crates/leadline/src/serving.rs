@@ -53,6 +53,7 @@ pub(crate) async fn serve(
             recovered = engine.recover_deadlines() => recovered,
         };
         match recovered {
+            Ok(0) => {}
             Ok(found) => tracing::info!(clocks = found, "Found {found} running clocks"),
             Err(error) => tracing::error!(%error, "Could not find the running clocks; they are settled by the next command"),
         }

@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::http::Method;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use leadline_capture::feed::LineOptions;
-use leadline_capture::import::{Options, Report, Source, run as run_import};
+use leadline_capture::import::{Options, RefusedLine, Report, Source, run as run_import};
 use leadline_domain::money::Currency;
 use leadline_engine::Engine;
 use serde_json::Value;
@@ -133,6 +133,39 @@ fn few(names: &[String]) -> String {
     if names.len() > SHOWN { format!("{shown}, …") } else { shown }
 }
 
+/// A server's report. What it does not tell is left empty.
+fn report_of(state: &Value) -> Report {
+    fn read<T: serde::de::DeserializeOwned + Default>(state: &Value, name: &str) -> T {
+        state
+            .get(name)
+            .cloned()
+            .and_then(|value| serde_json::from_value(value).ok())
+            .unwrap_or_default()
+    }
+    let refused: Vec<(u64, String, String)> = state
+        .get("refused_lines")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .map(|line| (read(line, "line"), read(line, "code"), read(line, "detail")))
+        .collect();
+    Report {
+        import: read(state, "id"),
+        lines: read(state, "lines"),
+        known: read(state, "known"),
+        accepted: read(state, "accepted"),
+        unchanged: read(state, "unchanged"),
+        refused: read(state, "refused"),
+        refused_lines: refused
+            .into_iter()
+            .map(|(line, code, detail)| RefusedLine { line, code, detail })
+            .collect(),
+        registered: read(state, "registered"),
+        last_at: None,
+        repeated: read(state, "repeated"),
+    }
+}
+
 /// Hands the file to a server, and waits until it has run it.
 async fn through(caller: &Caller, arguments: &ImportArgs) -> Result<(), Failure> {
     let shown = arguments.file.display().to_string();
@@ -173,7 +206,7 @@ async fn through(caller: &Caller, arguments: &ImportArgs) -> Result<(), Failure>
             }
             _ => {
                 bar.finish_and_clear();
-                println!("{}", serde_json::to_string_pretty(&state).unwrap_or_default());
+                print_report(&report_of(&state), bar.elapsed(), arguments.dry_run);
                 return Ok(());
             }
         }
