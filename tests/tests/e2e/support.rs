@@ -1,6 +1,7 @@
 //! What every end-to-end test needs: the binary, a database of its own, a server, an HTTP client, real data.
 
 pub(crate) mod data;
+pub(crate) mod feed;
 pub(crate) mod http;
 pub(crate) mod place;
 pub(crate) mod served;
