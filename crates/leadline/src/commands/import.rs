@@ -41,7 +41,7 @@ pub(crate) async fn run(arguments: ImportArgs, settings: &Settings) -> Result<()
     node.engine.close().await;
     let (report, elapsed) =
         outcome.map_err(|error| Failure::of("import", &arguments.file.display(), error))?;
-    print_report(&report, elapsed, arguments.dry_run);
+    print_report(&report, elapsed, arguments.dry_run, peak_memory());
     Ok(())
 }
 
@@ -93,7 +93,7 @@ fn peak_memory() -> Option<u64> {
     line.split_whitespace().next()?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1_024)
 }
 
-fn print_report(report: &Report, elapsed: Duration, dry_run: bool) {
+fn print_report(report: &Report, elapsed: Duration, dry_run: bool, memory: Option<u64>) {
     if report.repeated {
         println!("This file was imported before: nothing changed.");
     }
@@ -114,14 +114,15 @@ fn print_report(report: &Report, elapsed: Duration, dry_run: bool) {
         println!("{command:22} {count:>9}{note}");
     }
     let verb = if dry_run { "checked" } else { "imported" };
+    let memory =
+        memory.map_or_else(String::new, |bytes| format!(", peak memory {}", HumanBytes(bytes)));
     println!(
-        "{verb} {} lines, {} refused, {} known before, in {:.2} s: {} lines/s, peak memory {}",
+        "{verb} {} lines, {} refused, {} known before, in {:.2} s: {} lines/s{memory}",
         report.lines,
         report.refused,
         report.known,
         elapsed.as_secs_f64(),
         rate(report.lines, elapsed),
-        peak_memory().map_or_else(|| "unknown".to_owned(), |bytes| HumanBytes(bytes).to_string()),
     );
     println!("import {}", report.import);
 }
@@ -206,7 +207,7 @@ async fn through(caller: &Caller, arguments: &ImportArgs) -> Result<(), Failure>
             }
             _ => {
                 bar.finish_and_clear();
-                print_report(&report_of(&state), bar.elapsed(), arguments.dry_run);
+                print_report(&report_of(&state), bar.elapsed(), arguments.dry_run, None);
                 return Ok(());
             }
         }
