@@ -162,17 +162,16 @@ fn a_server_killed_under_load_loses_and_doubles_nothing() {
         let mut http = server.http(&key);
         log.read(&mut http);
         for sent in &mut all {
-            match &sent.reply {
-                Some(reply) => log.assert_once(sent, reply),
-                None => {
-                    unanswered += 1;
-                    let before = log.positions(sent);
-                    assert!(before.len() <= 1, "{sent:?} lies at {before:?}");
-                    let reply = sent.send(&mut http).unwrap();
-                    assert_eq!(reply["repeated"], !before.is_empty(), "{sent:?}: {reply}");
-                    sent.reply = Some(reply);
-                }
+            if let Some(reply) = &sent.reply {
+                log.assert_once(sent, reply);
+                continue;
             }
+            unanswered += 1;
+            let before = log.positions(sent);
+            assert!(before.len() <= 1, "{sent:?} lies at {before:?}");
+            let reply = sent.send(&mut http).unwrap();
+            assert_eq!(reply["repeated"], !before.is_empty(), "{sent:?}: {reply}");
+            sent.reply = Some(reply);
         }
         log.read(&mut http);
         for sent in &all {

@@ -124,7 +124,9 @@ fn groups<'a>(
 
 fn all(leads: &BTreeMap<String, Lead>) -> Group {
     let mut all = Group::default();
-    leads.values().for_each(|lead| all.add(lead));
+    for lead in leads.values() {
+        all.add(lead);
+    }
     all
 }
 

@@ -164,9 +164,9 @@ async fn at_two_hundred_positions_views_followed_by_pages_of_any_size_equal_view
         let all = events.page(Position::START, Position(stop));
         for view in NAMES {
             let (store, history) = (Arc::clone(&rebuilt), Arc::clone(&history));
-            let mut rebuild = Rebuild::begin(store, history, events.identity, view).await.unwrap();
-            rebuild.apply(&all).await.unwrap();
-            rebuild.finish().await.unwrap();
+            let mut anew = Rebuild::begin(store, history, events.identity, view).await.unwrap();
+            anew.apply(&all).await.unwrap();
+            anew.finish().await.unwrap();
             let one = followed.checksum(view, Generation::Live).await.unwrap();
             let other = rebuilt.checksum(view, Generation::Live).await.unwrap();
             assert_eq!(one, other, "{view} at position {stop} of {head}");

@@ -1,9 +1,7 @@
 //! Real data and the answers that a correct system gives, where they are at hand.
 
-use flate2::read::MultiGzDecoder;
 use serde_json::Value;
-use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A set of real data.
@@ -35,11 +33,6 @@ impl Set {
         self.path("feed.jsonl.gz")
     }
 
-    /// The lines of its command feed.
-    pub(crate) fn lines(&self) -> Vec<Value> {
-        lines_of(&self.feed()).iter().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-
     /// Its answers.
     pub(crate) fn oracle(&self) -> Value {
         let text = fs::read_to_string(self.path("oracle.json")).unwrap();
@@ -61,12 +54,6 @@ impl Set {
 #[expect(clippy::print_stderr, reason = "whoever runs the tests has to learn what was left out")]
 fn eprintln_skipped(name: &str, folder: &Path) {
     eprintln!("skipped: the data set `{name}` is not at {}", folder.display());
-}
-
-/// The lines of a gzip file.
-pub(crate) fn lines_of(path: &Path) -> Vec<String> {
-    let file = BufReader::new(MultiGzDecoder::new(File::open(path).unwrap()));
-    file.lines().map(Result::unwrap).collect()
 }
 
 /// A cell of a row.

@@ -139,10 +139,10 @@ impl Http {
             body.len()
         );
         if !self.key.is_empty() {
-            request.push_str(&format!("authorization: Bearer {}\r\n", self.key));
+            request.extend(["authorization: Bearer ", &self.key, "\r\n"]);
         }
         for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
+            request.extend([name, ": ", value, "\r\n"]);
         }
         request.push_str("\r\n");
         let mut bytes = request.into_bytes();
