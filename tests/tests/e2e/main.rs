@@ -18,4 +18,6 @@ mod oracle_bpi;
 mod oracle_maven;
 mod oracle_mta;
 mod oracle_olist;
+mod races;
 mod rebuild;
+mod refusals;
