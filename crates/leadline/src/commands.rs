@@ -11,6 +11,7 @@ use crate::demo;
 use crate::failure::Failure;
 use crate::node::{Node, Opening, Published, hold};
 use crate::output;
+use crate::output::say;
 use crate::serving;
 use crate::settings::Settings;
 use leadline_store::sqlite::lock::Lock;
@@ -94,10 +95,10 @@ async fn serve(settings: &Settings) -> Result<(), Failure> {
     let node = Node::open(lock, Opening { create: true, anonymous: None }).await?;
     let database = settings.database.display().to_string();
     serving::serve(node, listener, |address| {
-        println!(
+        say!(
             "leadline serves {database} at http://{address} (documentation: http://{address}/docs)"
         );
-        println!("Make a key for the API with: leadline key create --role admin --label NAME");
+        say!("Make a key for the API with: leadline key create --role admin --label NAME");
     })
     .await
 }
@@ -111,7 +112,7 @@ async fn rebuild(name: &str, settings: &Settings) -> Result<(), Failure> {
             let reply =
                 caller.post(&format!("/v1/views/{}/rebuild", encoded(name)), &json!({})).await;
             bar.finish_and_clear();
-            println!("{}", reply?.as_object().map(output::fields).unwrap_or_default().trim_end());
+            say!("{}", reply?.as_object().map(output::fields).unwrap_or_default().trim_end());
             return Ok(());
         }
     };
@@ -140,7 +141,7 @@ async fn rebuild(name: &str, settings: &Settings) -> Result<(), Failure> {
         Some(false) => "its rows DIFFER from those before, which are kept for going back",
         None => "there were no rows of the same code and position to compare with",
     };
-    println!("rebuilt `{name}` up to position {}: {same}", rebuilt.position);
+    say!("rebuilt `{name}` up to position {}: {same}", rebuilt.position);
     Ok(())
 }
 
@@ -158,9 +159,9 @@ async fn erase(id: &str, settings: &Settings) -> Result<(), Failure> {
     let reply = reply?;
     let erased = reply.get("events").and_then(Value::as_array).map_or(0, Vec::len);
     if erased == 0 {
-        println!("Already erased: nothing changed.");
+        say!("Already erased: nothing changed.");
     } else {
-        println!(
+        say!(
             "Erased: the keys are destroyed, nothing opens this person's fields any more. History and figures stay."
         );
     }
@@ -195,6 +196,6 @@ async fn key(command: KeyCommand, settings: &Settings) -> Result<(), Failure> {
         }
     };
     close(node).await;
-    println!("{}", told?);
+    say!("{}", told?);
     Ok(())
 }

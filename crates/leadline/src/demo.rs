@@ -8,6 +8,7 @@ use crate::commands::import::import;
 use crate::failure::Failure;
 use crate::node::{Node, Opening, hold};
 use crate::output;
+use crate::output::say;
 use crate::serving;
 use crate::settings::Settings;
 use leadline_capture::feed::LineOptions;
@@ -125,9 +126,7 @@ pub(crate) async fn run(arguments: DemoArgs, settings: Settings) -> Result<(), F
     let lock = hold(&database)?
         .map_err(|_| Failure::plain("the scratch database is in use".to_owned()))?;
     let node = Node::open(lock, Opening { create: true, anonymous: Some(Role::Auditor) }).await?;
-    println!(
-        "leadline demo: bringing in a company's two quarters through the ordinary command path …"
-    );
+    say!("leadline demo: bringing in a company's two quarters through the ordinary command path …");
     let bytes = source.bytes().map_err(|error| Failure::of("read", &"the dataset", error))?;
     let options = Options {
         lines: LineOptions { currency: Currency::EUR, enforce_policies: false, strict: false },
@@ -136,12 +135,7 @@ pub(crate) async fn run(arguments: DemoArgs, settings: Settings) -> Result<(), F
     let (report, elapsed) = import(&node.engine, source, bytes, options)
         .await
         .map_err(|error| Failure::of("bring in", &"the dataset", error))?;
-    println!(
-        "{} commands in {:.2} s, {} refused",
-        report.lines,
-        elapsed.as_secs_f64(),
-        report.refused
-    );
+    say!("{} commands in {:.2} s, {} refused", report.lines, elapsed.as_secs_f64(), report.refused);
     headlines(&node).await?;
     match listener {
         None => {
@@ -173,15 +167,15 @@ async fn headlines(node: &Node) -> Result<(), Failure> {
     let caller = Caller::local(node.router(), key.bearer);
     for (view, title, totals, tables) in HEADLINES {
         let document = caller.get(&format!("/v1/views/{view}")).await?;
-        println!("\n{title}");
+        say!("\n{title}");
         let found = document.get("totals").unwrap_or(&Value::Null);
         let told = totals
             .iter()
             .filter_map(|name| Some(format!("{name} {}", output::cell(found.get(*name)?))));
-        println!("{}\n", told.collect::<Vec<_>>().join(" · "));
+        say!("{}\n", told.collect::<Vec<_>>().join(" · "));
         for (table, columns) in tables {
             let rows = document.get(*table).and_then(Value::as_array).cloned().unwrap_or_default();
-            println!("{}\n", output::table_of(&rows, columns));
+            say!("{}\n", output::table_of(&rows, columns));
         }
     }
     Ok(())
@@ -193,7 +187,7 @@ async fn serve(node: Node, listener: tokio::net::TcpListener) -> Result<(), Fail
         .local_key("demo")
         .map_err(|error| Failure::of("make", &"a local key", error))?;
     serving::serve(node, listener, |address| {
-        println!("\nServing this sample; reading needs no key. Ctrl-C ends it.");
+        say!("\nServing this sample; reading needs no key. Ctrl-C ends it.");
         for path in [
             "/v1/views/pipeline",
             "/v1/views/sla",
@@ -207,9 +201,9 @@ async fn serve(node: Node, listener: tokio::net::TcpListener) -> Result<(), Fail
             "/openapi.json",
             "/docs",
         ] {
-            println!("  http://{address}{path}");
+            say!("  http://{address}{path}");
         }
-        println!("To change something, send this key: Authorization: Bearer {}", key.bearer);
+        say!("To change something, send this key: Authorization: Bearer {}", key.bearer);
     })
     .await
 }

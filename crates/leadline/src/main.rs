@@ -1,9 +1,5 @@
 //! `leadline`: the life of a lead as an append-only log, in one binary.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line speaks on stdout and stderr"
-)]
+#![expect(clippy::print_stderr, reason = "a command line tells its errors on stderr")]
 
 mod cli;
 mod client;

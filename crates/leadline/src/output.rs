@@ -4,6 +4,25 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Map, Value};
 use std::fmt::Write as _;
 
+/// Writes to stdout. Whoever stopped reading, such as `head`, has what it wanted: that is no failure.
+#[expect(
+    clippy::exit,
+    reason = "nobody reads any more: there is nothing left to do, and nothing to unwind"
+)]
+pub(crate) fn write(text: std::fmt::Arguments<'_>) {
+    use std::io::Write as _;
+    if let Err(error) = std::io::stdout().lock().write_fmt(text) {
+        let code = i32::from(error.kind() != std::io::ErrorKind::BrokenPipe);
+        std::process::exit(code);
+    }
+}
+
+/// Writes a line to stdout.
+macro_rules! say {
+    ($($line:tt)*) => { $crate::output::write(format_args!("{}\n", format_args!($($line)*))) };
+}
+pub(crate) use say;
+
 /// Most columns of a table on a screen; `--format json` and `csv` show all.
 const COLUMNS_SHOWN_MAX: usize = 12;
 /// Most rows of a table on a screen.

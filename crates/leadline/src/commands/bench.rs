@@ -11,6 +11,7 @@ mod web;
 use crate::cli::BenchArgs;
 use crate::failure::Failure;
 use crate::node::{Node, Opening, hold};
+use crate::output::say;
 use leadline_log::committer::BATCH_APPENDS_MAX;
 use load::{Measured, measure};
 use std::path::PathBuf;
@@ -43,12 +44,12 @@ pub(crate) async fn run(arguments: BenchArgs) -> Result<(), Failure> {
     let seconds = Duration::from_secs(arguments.seconds.clamp(1, 600));
     let disk = disk::fsync(&scratch.0)
         .map_err(|error| Failure::of("measure the disk at", &scratch.0.display(), error))?;
-    println!("disk: {disk}");
-    println!(
+    say!("disk: {disk}");
+    say!(
         "each measurement: {} s; a lead's life of 4 commands; latencies per command\n",
         seconds.as_secs()
     );
-    println!("{:<44} {:>12} {:>12} {:>9} {:>9}", "", "commands/s", "appends/s", "p50 µs", "p99 µs");
+    say!("{:<44} {:>12} {:>12} {:>9} {:>9}", "", "commands/s", "appends/s", "p50 µs", "p99 µs");
     for clients in CLIENTS {
         let node = node(&scratch, &format!("process-{clients}"), BATCH_APPENDS_MAX).await?;
         let measured = measure(&load::in_process(&node), clients, seconds).await?;
@@ -69,7 +70,7 @@ pub(crate) async fn run(arguments: BenchArgs) -> Result<(), Failure> {
     }
     let node = self::node(&scratch, "lag", BATCH_APPENDS_MAX).await?;
     let lag = projection::lag(&node, seconds).await?;
-    println!("\nprojection lag, all views, at {} commands/s open loop: {lag}", projection::RATE);
+    say!("\nprojection lag, all views, at {} commands/s open loop: {lag}", projection::RATE);
     node.engine.close().await;
     Ok(())
 }
@@ -87,7 +88,7 @@ async fn node(
 }
 
 fn print(name: &str, measured: &Measured) {
-    println!(
+    say!(
         "{name:<44} {:>12} {:>12} {:>9} {:>9}",
         measured.commands_per_second(),
         measured.appends_per_second(),

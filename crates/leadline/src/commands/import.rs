@@ -5,6 +5,7 @@ use crate::cli::ImportArgs;
 use crate::client::Caller;
 use crate::failure::Failure;
 use crate::node::{Node, Opening};
+use crate::output::say;
 use crate::settings::Settings;
 use axum::body::Body;
 use axum::http::Method;
@@ -95,28 +96,28 @@ fn peak_memory() -> Option<u64> {
 
 fn print_report(report: &Report, elapsed: Duration, dry_run: bool, memory: Option<u64>) {
     if report.repeated {
-        println!("This file was imported before: nothing changed.");
+        say!("This file was imported before: nothing changed.");
     }
     for refused in &report.refused_lines {
-        println!("line {}: refused ({}): {}", refused.line, refused.code, refused.detail);
+        say!("line {}: refused ({}): {}", refused.line, refused.code, refused.detail);
     }
     let listed = u64::try_from(report.refused_lines.len()).unwrap_or(u64::MAX);
     if report.refused > listed {
-        println!("… and {} more refused lines", report.refused - listed);
+        say!("… and {} more refused lines", report.refused - listed);
     }
     for (catalogue, names) in &report.registered {
-        println!("registered {} of catalogue `{catalogue}`: {}", names.len(), few(names));
+        say!("registered {} of catalogue `{catalogue}`: {}", names.len(), few(names));
     }
     for (command, count) in &report.accepted {
         let unchanged = report.unchanged.get(command).copied().unwrap_or(0);
         let note =
             if unchanged > 0 { format!(" ({unchanged} without change)") } else { String::new() };
-        println!("{command:22} {count:>9}{note}");
+        say!("{command:22} {count:>9}{note}");
     }
     let verb = if dry_run { "checked" } else { "imported" };
     let memory =
         memory.map_or_else(String::new, |bytes| format!(", peak memory {}", HumanBytes(bytes)));
-    println!(
+    say!(
         "{verb} {} lines, {} refused, {} known before, in {:.2} s: {} lines/s{memory}",
         report.lines,
         report.refused,
@@ -124,7 +125,7 @@ fn print_report(report: &Report, elapsed: Duration, dry_run: bool, memory: Optio
         elapsed.as_secs_f64(),
         rate(report.lines, elapsed),
     );
-    println!("import {}", report.import);
+    say!("import {}", report.import);
 }
 
 /// The first few names of a list.

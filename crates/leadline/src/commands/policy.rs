@@ -5,6 +5,7 @@ use crate::cli::PolicyCommand;
 use crate::client::encoded;
 use crate::failure::{Failure, REFUSED};
 use crate::output;
+use crate::output::say;
 use crate::settings::Settings;
 use leadline_domain::Timestamp;
 use leadline_events::policy_json;
@@ -16,7 +17,7 @@ pub(crate) async fn run(command: PolicyCommand, settings: &Settings) -> Result<(
     match command {
         PolicyCommand::Check { file } => {
             let policy = checked(&file)?;
-            println!("valid: {}", policy.reference);
+            say!("valid: {}", policy.reference);
             Ok(())
         }
         PolicyCommand::Publish { file } => {
@@ -32,12 +33,8 @@ pub(crate) async fn run(command: PolicyCommand, settings: &Settings) -> Result<(
                 .and_then(Value::as_array)
                 .is_some_and(|events| !events.is_empty());
             let name = policy.reference.name_and_version();
-            println!(
-                "{} {}",
-                if new { "published" } else { "already published:" },
-                policy.reference
-            );
-            println!("Put it in force with: leadline policy activate {name}");
+            say!("{} {}", if new { "published" } else { "already published:" }, policy.reference);
+            say!("Put it in force with: leadline policy activate {name}");
             Ok(())
         }
         PolicyCommand::Activate { policy, from } => {
@@ -55,7 +52,7 @@ pub(crate) async fn run(command: PolicyCommand, settings: &Settings) -> Result<(
             let reply = caller.post(&path, &body).await;
             close(node).await;
             reply?;
-            println!(
+            say!(
                 "in force: {policy}, from {}",
                 if from.is_null() { "now on".to_owned() } else { output::cell(&from) }
             );

@@ -5,6 +5,7 @@ use crate::cli::{Format, LeadCommand, Moment, ViewArgs};
 use crate::client::encoded;
 use crate::failure::Failure;
 use crate::output;
+use crate::output::say;
 use crate::settings::Settings;
 use leadline_views::query::question;
 use serde_json::Value;
@@ -30,7 +31,7 @@ fn pretty(value: &Value) -> String {
 pub(crate) async fn view(arguments: ViewArgs, settings: &Settings) -> Result<(), Failure> {
     let name = arguments.name.as_str();
     if arguments.parameters.iter().any(|parameter| parameter == "help") {
-        println!("{}", parameters_of(name)?);
+        say!("{}", parameters_of(name)?);
         return Ok(());
     }
     let mut pairs = vec![
@@ -61,19 +62,16 @@ pub(crate) async fn view(arguments: ViewArgs, settings: &Settings) -> Result<(),
     close(node).await;
     let reply = reply?;
     if arguments.checksum {
-        println!(
-            "{}",
-            output::fields(reply.as_object().unwrap_or(&serde_json::Map::new())).trim_end()
-        );
+        say!("{}", output::fields(reply.as_object().unwrap_or(&serde_json::Map::new())).trim_end());
         return Ok(());
     }
     match arguments.format {
-        Format::Json => println!("{}", pretty(&reply)),
+        Format::Json => say!("{}", pretty(&reply)),
         Format::Csv => {
             let rows = reply.get("rows").and_then(Value::as_array).cloned().unwrap_or_default();
-            print!("{}", output::csv(&rows, &output::order(name, "rows")));
+            output::write(format_args!("{}", output::csv(&rows, &output::order(name, "rows"))));
         }
-        Format::Table => print!("{}", output::document(name, &reply)),
+        Format::Table => output::write(format_args!("{}", output::document(name, &reply))),
     }
     Ok(())
 }
@@ -117,7 +115,7 @@ pub(crate) async fn lead(command: LeadCommand, settings: &Settings) -> Result<()
         }
     };
     close(node).await;
-    println!("{}", told?.trim_end());
+    say!("{}", told?.trim_end());
     Ok(())
 }
 
