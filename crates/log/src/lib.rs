@@ -1,7 +1,7 @@
 //! The event log as a contract, and what runs on top of any backend that keeps it.
 //!
 //! The log knows streams, claims and bytes, and nothing of leads. [`backend::LogBackend`] is the port that a database
-//! implements; [`memory::MemoryLog`] is the reference model that says what the words mean; [`conformance`] is the
+//! implements; [`memory::MemoryLog`] is the reference model that says what the words mean; [`mod@conformance`] is the
 //! suite that both must pass. [`committer::Committer`] groups commands into commits, [`tailer::Tailer`] reads the
 //! log forward once and wakes whoever follows it.
 
