@@ -131,6 +131,10 @@ impl CommandJob {
                 return Ok(Ok(()));
             }
         }
+        if self.prepared.erased && matches!(self.prepared.body, Body::Contact(_)) {
+            // A contact does not know of its lead's erasure; what is sealed anew could never be erased again.
+            return Ok(Err(Refusal::Erased));
+        }
         Self::settle(drafting, target, context);
         let account = match self.account(drafting, desk, command, context)? {
             Ok(account) => account,

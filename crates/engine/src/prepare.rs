@@ -62,6 +62,8 @@ pub(crate) struct Prepared {
     pub(crate) payload: Box<serde_json::value::RawValue>,
     /// The personal part of the trigger.
     pub(crate) sealed: Option<Sealed>,
+    /// Whether the key of the person whom the command is about has been destroyed.
+    pub(crate) erased: bool,
 }
 
 /// A subject and its key.
@@ -114,6 +116,7 @@ impl Engine {
             account: None,
             payload: submission.payload,
             sealed: None,
+            erased: false,
         };
         self.seal_into(&mut prepared, &personal, submission.note.as_deref()).await?;
         if let Some(key) = submission.account_key {
@@ -166,7 +169,7 @@ impl Engine {
     /// The subject under whose key the command's personal data belongs: that of the lead or contact it is
     /// addressed to, else a new one. A wrong guess costs a key and nothing else, because every envelope names its
     /// subject and every lead knows all of its subjects.
-    async fn holder_for(&self, prepared: &Prepared) -> Result<Holder, Error> {
+    async fn holder_for(&self, prepared: &mut Prepared) -> Result<Holder, Error> {
         if let Some(subject) = self.known_subject(prepared).await? {
             let keys = self
                 .vault
@@ -176,6 +179,7 @@ impl Engine {
             if let Some(Some(key)) = keys.into_iter().next() {
                 return Ok(Holder { subject, key });
             }
+            prepared.erased = true;
         }
         self.mint().await
     }

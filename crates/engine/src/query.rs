@@ -246,6 +246,8 @@ impl Engine {
         check_reads(caller, "read leads")?;
         let lead = self.lead_id(target).await?;
         parameters.insert("root".to_owned(), lead.to_string());
+        // Read before the lead: what happens in between makes `If-Match` refuse, never let pass unseen.
+        let version = self.stream_version(StreamId::Lead(lead)).await?;
         let mut document = self.view(projections, caller, "lead", parameters).await?;
         let now = document.get("as_of").is_none_or(Value::is_null);
         let row = document.get_mut("rows").and_then(Value::as_array_mut).and_then(Vec::pop);
@@ -254,10 +256,7 @@ impl Engine {
         })?;
         if let (true, Some(fields)) = (now, row.as_object_mut()) {
             // What `If-Match` compares with.
-            fields.insert(
-                "version".to_owned(),
-                self.stream_version(StreamId::Lead(lead)).await?.into(),
-            );
+            fields.insert("version".to_owned(), version.into());
         }
         Ok(row)
     }
