@@ -12,7 +12,11 @@
 
 mod support;
 
+mod api;
+mod command_line;
+mod erasure;
 mod import_resume;
+mod keys_and_roles;
 mod kill_loop;
 mod oracle_bpi;
 mod oracle_maven;

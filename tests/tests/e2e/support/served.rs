@@ -19,9 +19,14 @@ pub(crate) struct Served {
 impl Served {
     /// Serves a new database.
     pub(crate) fn new() -> Self {
+        Self::logging("warn")
+    }
+
+    /// The same, logging what `level` lets through.
+    pub(crate) fn logging(level: &str) -> Self {
         let place = Place::new();
         let key = place.key("admin");
-        let server = place.serve();
+        let server = Server::logging(&place, &[], level);
         let admin = server.http(&key);
         Self { server, place, admin }
     }

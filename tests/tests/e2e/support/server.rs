@@ -22,12 +22,18 @@ impl Server {
     /// Serves the database of `place` on a free port, and waits until it is ready. `options` are those of the
     /// command line beside `--database` and `--listen`.
     pub(crate) fn start(place: &Place, options: &[&str]) -> Self {
+        Self::logging(place, options, "warn")
+    }
+
+    /// The same, logging what `level` lets through.
+    pub(crate) fn logging(place: &Place, options: &[&str], level: &str) -> Self {
         let log = place.folder().join("server.log");
         let said = OpenOptions::new().create(true).append(true).open(&log).unwrap();
         let mut arguments = vec!["serve", "--listen", "127.0.0.1:0"];
         arguments.extend(options);
-        let mut child =
-            place.command(&arguments).stdout(Stdio::piped()).stderr(said).spawn().unwrap();
+        let mut command = place.command(&arguments);
+        command.env("RUST_LOG", level).stdout(Stdio::piped()).stderr(said);
+        let mut child = command.spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let process = Running { child };
         let (tell, told) = mpsc::channel();
