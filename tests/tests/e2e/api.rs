@@ -45,11 +45,8 @@ fn a_command_under_one_key_happens_once_and_is_answered_the_same_for_ever() {
     assert_eq!((other.status, other.code().as_str()), (422, "idempotency_payload_mismatch"));
     assert_eq!(served.head(), head);
     // Also after the server has started anew.
-    let bearer = served.place.key("admin");
-    let Served { place, server, .. } = served;
-    assert_eq!(server.terminate(), Some(0));
-    let server = place.serve();
-    let again = server.http(&bearer).post_with("/v1/leads", &key, &capture);
+    served = served.restarted();
+    let again = served.admin.post_with("/v1/leads", &key, &capture);
     assert_eq!((again.status, again.header("idempotency-replayed")), (201, Some("true")));
     assert_eq!(again.json()["id"], lead);
 }

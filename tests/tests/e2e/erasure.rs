@@ -35,12 +35,7 @@ fn an_erased_person_is_nowhere_and_every_figure_stays() {
     let late = served.admin.post(&path, &json!({"city": "Zanzibar"}));
     assert_eq!((late.status, late.code().as_str()), (410, "erased"));
 
-    let key = served.place.key("admin");
-    let Served { place, server, .. } = served;
-    assert_eq!(server.terminate(), Some(0));
-    let server = place.serve();
-    let admin = server.http(&key);
-    let mut served = Served { place, server, admin };
+    served = served.restarted();
     told_by_nothing(&mut served, &lead, &canaries);
     stands_nowhere(&mut served, &canaries);
     a_new_lead_for_the_same_address(&mut served, &lead);

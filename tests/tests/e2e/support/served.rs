@@ -31,6 +31,16 @@ impl Served {
         Self { server, place, admin }
     }
 
+    /// The same database after an orderly end, served anew.
+    pub(crate) fn restarted(self) -> Self {
+        let Self { server, place, .. } = self;
+        let bearer = place.key("admin");
+        assert_eq!(server.terminate(), Some(0));
+        let server = place.serve();
+        let admin = server.http(&bearer);
+        Self { server, place, admin }
+    }
+
     /// A new key of this role and label: its public id and what to send.
     pub(crate) fn key(&mut self, role: &str, label: &str) -> (String, String) {
         let made = self.admin.post("/v1/keys", &json!({"role": role, "label": label})).done();
