@@ -34,7 +34,7 @@ pub(crate) struct Global {
     /// The database: sqlite:PATH [default: sqlite:leadline.db]. Keys and views lie beside it. Since 0.1.0.
     #[arg(long, global = true, env = "LEADLINE_DATABASE", value_name = "URL")]
     pub(crate) database: Option<String>,
-    /// Where the server listens [default: 127.0.0.1:8080]. Since 0.1.0.
+    /// Where the server listens, address and port [default: 127.0.0.1:8080]. Since 0.1.0.
     #[arg(long, global = true, env = "LEADLINE_LISTEN", value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
     /// How log lines are written [default: text]. Since 0.1.0.
@@ -67,7 +67,7 @@ pub(crate) enum Command {
     View(ViewArgs),
     /// Fold a view anew from the log, beside the one that answers, then swap.
     Rebuild {
-        /// The view.
+        /// lead, timeline, pipeline, sla, attribution, conversion or funnel.
         name: String,
     },
     /// Data subjects' rights.
@@ -99,13 +99,13 @@ pub(crate) struct DemoArgs {
 pub(crate) struct ImportArgs {
     /// The feed: one JSON object a line; gzip where its name ends in .gz.
     pub(crate) file: PathBuf,
-    /// The format, where the name does not tell.
+    /// The format of the file, where its name does not tell.
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<ImportFormat>,
-    /// Import through the server at this address.
+    /// Import through the server at this address, such as `http://127.0.0.1:8080`; needs a key.
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
-    /// A key for that server.
+    /// A key of an admin for that server.
     #[arg(long, env = "LEADLINE_KEY", value_name = "KEY", hide_env_values = true)]
     pub(crate) key: Option<String>,
     /// Read and check every line, and change nothing.
@@ -146,7 +146,7 @@ pub(crate) enum LeadCommand {
     },
     /// One event with the command, policies, rule and inputs that led to it.
     Explain {
-        /// The event's position.
+        /// The event's position, as `lead history` shows it.
         position: u64,
     },
 }
@@ -154,7 +154,7 @@ pub(crate) enum LeadCommand {
 /// When, for questions about the past.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Moment {
-    /// An RFC 3339 time or a position of the log.
+    /// A time in full, such as 2026-03-31T23:59:59Z, or a position of the log.
     #[arg(long, value_name = "TIME|POSITION")]
     pub(crate) as_of: Option<String>,
     /// `true`: what happened by then, as known now. `known`: what was known then.
@@ -165,7 +165,7 @@ pub(crate) struct Moment {
 /// `view`.
 #[derive(Debug, Args)]
 pub(crate) struct ViewArgs {
-    /// The view.
+    /// lead, timeline, pipeline, sla, attribution, conversion or funnel.
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) moment: Moment,
@@ -184,7 +184,7 @@ pub(crate) struct ViewArgs {
     /// Attribution scope: `since_last` conversion, or `all`.
     #[arg(long)]
     pub(crate) scope: Option<String>,
-    /// Any other parameter of the view; `leadline view NAME --param help` lists them.
+    /// Any other parameter of the view, such as by=owner; `leadline view NAME --param help` lists them.
     #[arg(long = "param", value_name = "NAME=VALUE")]
     pub(crate) parameters: Vec<String>,
 }
@@ -226,7 +226,7 @@ pub(crate) enum KeyCommand {
     List,
     /// Revoke a key at once.
     Revoke {
-        /// Its public id.
+        /// Its public id, as `key list` shows it: the part of the key before the full stop.
         id: String,
     },
 }
@@ -246,9 +246,9 @@ pub(crate) enum PolicyCommand {
     },
     /// Put a published version in force.
     Activate {
-        /// `name@version`.
+        /// The version to put in force, as `name@version`.
         policy: String,
-        /// From when: an RFC 3339 time, or `beginning` for all of history. Now where absent.
+        /// From when: a time such as 2027-01-01T00:00:00Z, or `beginning` for all of history. Now where absent.
         #[arg(long, value_name = "TIME")]
         from: Option<String>,
     },
