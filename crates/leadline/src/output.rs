@@ -41,7 +41,7 @@ pub(crate) fn cell(value: &Value) -> String {
 fn columns(rows: &[Value], order: &[&str]) -> Vec<String> {
     let mut columns: Vec<String> = order
         .iter()
-        .filter(|name| rows.iter().any(|row| row.get(**name).is_some()))
+        .filter(|name| rows.is_empty() || rows.iter().any(|row| row.get(**name).is_some()))
         .map(|name| (*name).to_owned())
         .collect();
     for row in rows.iter().filter_map(Value::as_object) {

@@ -108,6 +108,12 @@ impl Fraction {
         }
         Some(Self(top / a.max(1), bottom / a.max(1)))
     }
+
+    /// In units of 10^-12, rounded to the nearest; `None` where that does not fit.
+    fn units(self) -> Option<i128> {
+        let twice = self.0.checked_mul(2 * 1_000_000_000_000)?.checked_add(self.1)?;
+        twice.checked_div(self.1.checked_mul(2)?)
+    }
 }
 
 struct Credit {
@@ -159,11 +165,13 @@ impl Credit {
 
     fn into_row(self, group: &str, one_currency: bool) -> Value {
         let money = |value: Value| if one_currency { value } else { Value::Null };
+        // Of the exact sum where it fits: sums of rounded parts would show 20.499999999999 for 41/2.
+        let conversions = self.exact.and_then(Fraction::units).unwrap_or(self.conversions);
         let exact = self.exact.map(|sum| format!("{}/{}", sum.0, sum.1));
         let minor_exact = self.minor_exact.map_or(Value::Null, |sum| number(&decimal(sum, 6)));
         json!({
             "group": group,
-            "credit_conversions": number(&decimal(self.conversions, 12)),
+            "credit_conversions": number(&decimal(conversions, 12)),
             "credit_conversions_exact": exact,
             "credit_revenue_minor": money(self.minor.into()),
             "credit_revenue_minor_exact": money(minor_exact),
