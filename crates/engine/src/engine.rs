@@ -6,6 +6,7 @@ use crate::model::Rules;
 use crate::prepare::{Address, Prepared};
 use crate::subjects::Subjects;
 use crate::submission::{Body, Happened, Reply, Submission};
+use leadline_domain::decision::Mode;
 use leadline_domain::id::SubjectId;
 use leadline_domain::{StreamId, Timestamp, lead};
 use leadline_events::{Decoded, Record, decode, stream_key, stream_of};
@@ -113,7 +114,7 @@ impl Engine {
     /// # Errors
     /// The command is refused, not allowed, not well formed, or the machine failed.
     pub async fn execute(&self, submission: Submission) -> Result<Reply, Error> {
-        let name = submission.body.name();
+        let (name, mode) = (submission.body.name(), submission.mode);
         let prepared = self.prepare(submission).await?;
         let (hash, erases) = (prepared.payload_hash, matches!(prepared.body, Body::EraseSubject));
         let (reply_to, answer) = oneshot::channel();
@@ -125,7 +126,7 @@ impl Engine {
         if erases && let Ok(reply) = &result {
             self.destroy_keys(reply).await?;
         }
-        self.note_deadline(&result);
+        self.note_deadline(mode, &result);
         result
     }
 
@@ -136,17 +137,17 @@ impl Engine {
     ) -> Vec<Result<Reply, Error>> {
         let mut waiting = Vec::with_capacity(submissions.len());
         for submission in submissions {
-            let name = submission.body.name();
-            waiting.push((name, self.submit(submission).await));
+            let about = (submission.body.name(), submission.mode);
+            waiting.push((about, self.submit(submission).await));
         }
         let mut results = Vec::with_capacity(waiting.len());
-        for (name, submitted) in waiting {
+        for ((name, mode), submitted) in waiting {
             let result = match submitted {
                 Ok((answer, hash)) => self.answer(answer, hash).await,
                 Err(error) => Err(error),
             };
             Self::count(name, &result);
-            self.note_deadline(&result);
+            self.note_deadline(mode, &result);
             results.push(result);
         }
         results
@@ -269,7 +270,11 @@ impl Engine {
         self.vault.destroy(&subjects).await.map_err(|error| Error::failed("vault", error))
     }
 
-    fn note_deadline(&self, result: &Result<Reply, Error>) {
+    /// Tells the timer of the next deadline. An import settles its own: the present is another one there.
+    fn note_deadline(&self, mode: Mode, result: &Result<Reply, Error>) {
+        if mode != Mode::Live {
+            return;
+        }
         if let Ok(Reply { next_due: Some(due), target: StreamId::Lead(lead), .. }) = result
             && self.due.try_send((*due, *lead)).is_err()
         {

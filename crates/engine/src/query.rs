@@ -68,12 +68,22 @@ impl Engine {
         };
         if let Ok(position) = text.parse::<u64>() {
             let position = Position(position);
+            let invalid = |detail: String| Error::Invalid { code: "parameter_invalid", detail };
+            if axis == Some(Axis::True) {
+                let detail =
+                    "a position asks what was known: leave `axis` out, or give a time".to_owned();
+                return Err(invalid(detail));
+            }
+            let head = self.log.head().await.map_err(log_failed)?;
+            if position > head {
+                return Err(invalid(format!("`as_of`: the log ends at position {head}")));
+            }
             let instant = self.recorded_at(position).await?.unwrap_or_else(|| self.now());
             return Ok(Moment { as_of: AsOf::Position(position), axis: Axis::Known, instant });
         }
         let at = Timestamp::parse(&text).map_err(|error| Error::Invalid {
             code: "parameter_invalid",
-            detail: format!("the parameter `as_of` takes a position or a time: {error}"),
+            detail: format!("`as_of` takes a position, or a time with its offset, such as 2026-03-31T23:59:59Z: {error}"),
         })?;
         let axis = axis.unwrap_or(Axis::True);
         let as_of = match axis {
@@ -163,6 +173,10 @@ impl Engine {
             return Err(unknown_view(name));
         }
         let moment = self.moment(&mut parameters).await?;
+        if let Some(key) = parameters.get("root").and_then(|root| root.strip_prefix("key:")) {
+            let root = self.root_of(&Target::Key(key.to_owned())).await?;
+            parameters.insert("root".to_owned(), root.to_string());
+        }
         if name == ATTRIBUTION {
             self.attribution_defaults(&mut parameters).await?;
         }

@@ -59,6 +59,10 @@ pub(crate) async fn caller(
     settings: &Settings,
     create: bool,
 ) -> Result<(Caller, Option<Node>), Failure> {
+    if !create && !settings.database.exists() {
+        // Said before the lock is taken: a slip of the pen leaves no file behind.
+        return Err(crate::node::missing(&settings.database));
+    }
     match held(settings)? {
         Held::ByServer(server) => Ok((Caller::remote(&server.address, server.bearer), None)),
         Held::Here(lock) => {
@@ -188,7 +192,9 @@ async fn key(command: KeyCommand, settings: &Settings) -> Result<(), Failure> {
             }
         }),
         KeyCommand::Revoke { id } => {
-            let path = format!("/v1/keys/{}/revoke", encoded(&id));
+            // Whoever gives the whole key means its id; the secret is not to be repeated.
+            let id = id.split('.').next().unwrap_or_default();
+            let path = format!("/v1/keys/{}/revoke", encoded(id));
             caller
                 .post(&path, &json!({}))
                 .await

@@ -22,7 +22,13 @@ pub(crate) struct Failure {
 impl Failure {
     /// A failure with its causes, each told once.
     pub(crate) fn of(attempt: &str, on: &dyn Display, error: impl Error) -> Self {
-        let mut message = format!("could not {attempt} `{on}`: {error}");
+        let Self { message, code } = Self::told(&error);
+        Self { message: format!("could not {attempt} `{on}`: {message}"), code }
+    }
+
+    /// An error that says what was attempted, with its causes, each told once.
+    pub(crate) fn told(error: &dyn Error) -> Self {
+        let mut message = error.to_string();
         let mut source = error.source();
         while let Some(cause) = source {
             let text = cause.to_string();

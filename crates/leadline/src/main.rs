@@ -23,8 +23,7 @@ fn main() -> ExitCode {
     let settings = match Settings::load(&cli.global) {
         Ok(settings) => settings,
         Err(error) => {
-            let failure = Failure::of("start with", &"the given configuration", error);
-            return fail(&Failure { code: USAGE, ..failure });
+            return fail(&Failure { code: USAGE, ..Failure::told(&error) });
         }
     };
     log_to_stderr(settings.log_format);

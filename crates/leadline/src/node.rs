@@ -59,6 +59,14 @@ fn uploads(database: &Path) -> std::io::Result<()> {
     std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700).create(&folder)
 }
 
+/// There is no such database.
+pub(crate) fn missing(database: &Path) -> Failure {
+    Failure::plain(format!(
+        "there is no database `{}`; `leadline serve` or `leadline import` makes one, and --database names another",
+        database.display()
+    ))
+}
+
 /// The lock of the database, or who holds it.
 pub(crate) fn hold(database: &Path) -> Result<Result<Arc<Lock>, Option<Published>>, Failure> {
     match Lock::acquire(database) {
@@ -83,9 +91,7 @@ impl Node {
         let database = lock.database().to_owned();
         let shown = database.display().to_string();
         if !opening.create && !database.exists() {
-            return Err(Failure::plain(format!(
-                "there is no database `{shown}`; `leadline serve` or `leadline import` makes one, and --database names another"
-            )));
+            return Err(missing(&database));
         }
         uploads(&database)
             .map_err(|error| Failure::of("make room for uploads beside", &shown, error))?;

@@ -102,8 +102,10 @@ fn sqlite_path(url: &str) -> Result<PathBuf, Error> {
     match url.strip_prefix("sqlite:") {
         Some(path) if !path.is_empty() => Ok(PathBuf::from(path.trim_start_matches("//"))),
         _ => {
-            let kind = url.split(':').next().unwrap_or_default();
-            Err(Error::Database { url: format!("{kind}:…") })
+            // What follows the colon may hold a password.
+            let url =
+                url.split_once(':').map_or_else(|| url.to_owned(), |(kind, _)| format!("{kind}:…"));
+            Err(Error::Database { url })
         }
     }
 }

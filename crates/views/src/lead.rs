@@ -10,7 +10,7 @@ use crate::query::{Context, Error};
 use crate::table::{Column, Document, Table, column, time_or_null};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use leadline_domain::lead::{Milestone, Owner};
+use leadline_domain::lead::{Milestone, Owner, Phase};
 use leadline_domain::{Event, Sealed, StreamId, lead, opportunity};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -367,6 +367,13 @@ pub(crate) fn document(context: &Context<'_>) -> Result<Document, Error> {
     let cursor = context.text("cursor").map(Uuid::parse_str).transpose().map_err(|_| {
         Error::Parameter { name: "cursor", expected: "must be the id of a lead".into() }
     })?;
+    if context.text("phase").is_some_and(|phase| Phase::named(phase).is_none()) {
+        let names: Vec<&str> = Phase::ALL.into_iter().map(Phase::name).collect();
+        return Err(Error::Parameter {
+            name: "phase",
+            expected: format!("must be one of {}", names.join(", ")),
+        });
+    }
     let limit = context.number("limit", 100)?.min(LIMIT);
     leads.retain(|_, lead| matches(&lead.facts, context));
     let mut document = Document::default();

@@ -227,7 +227,17 @@ fn read(context: &Context<'_>) -> Result<(Vec<Lead>, Vec<Opportunity>), Error> {
     leads.retain(|one: &Lead| {
         is("owner", one.owner.as_deref()) && is("currency", one.currency.as_deref())
     });
-    let dated = context.text("dated") == Some("true");
+    context.zone()?;
+    let dated = match context.text("dated") {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => {
+            return Err(Error::Parameter {
+                name: "dated",
+                expected: "must be true or false".to_owned(),
+            });
+        }
+    };
     opportunities.retain(|one: &Opportunity| {
         is("owner", one.owner.as_deref())
             && is("currency", one.currency.as_deref())
