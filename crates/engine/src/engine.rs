@@ -3,19 +3,19 @@
 use crate::error::{Error, Refused, STALE_VERSION};
 use crate::job::{Answer, CommandJob};
 use crate::model::Rules;
-use crate::prepare::{Address, Prepared};
+use crate::prepare::Prepared;
 use crate::subjects::Subjects;
 use crate::submission::{Body, Happened, Reply, Submission};
 use leadline_domain::decision::Mode;
 use leadline_domain::id::SubjectId;
-use leadline_domain::{StreamId, Timestamp, lead};
-use leadline_events::{Decoded, Record, decode, stream_key, stream_of};
+use leadline_domain::{StreamId, Timestamp};
+use leadline_events::{Decoded, Record, decode, stream_of};
+use leadline_log::Position;
 use leadline_log::backend::LogBackend;
 use leadline_log::clock::{Clock, IdGen};
 use leadline_log::committer::{Committer, Handle, Options};
 use leadline_log::types::{CommandRecord, Direction, Read, Scope};
 use leadline_log::vault::{Key, Vault};
-use leadline_log::{Position, Recorded};
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use tokio::sync::{oneshot, watch};
@@ -320,72 +320,6 @@ impl Engine {
     /// Finishes every command that was taken on, then stops.
     pub async fn close(&self) {
         self.committer.close().await;
-    }
-
-    /// The subject whose key seals what is personal about the command's target, where that is a lead that is known.
-    pub(crate) async fn known_subject(
-        &self,
-        prepared: &Prepared,
-    ) -> Result<Option<SubjectId>, Error> {
-        let failed = |error| Error::failed("event log", error);
-        if matches!(prepared.body, Body::Lead(lead::Command::Capture(_)) | Body::Account(_)) {
-            return Ok(None);
-        }
-        if let Some(subject) = self.subjects.get(&prepared.address) {
-            return Ok(Some(subject));
-        }
-        let stream = match &prepared.address {
-            Address::New | Address::Campaign(_) => None,
-            Address::Id(id) => match prepared.body {
-                Body::Lead(_) => {
-                    Some(stream_key(&StreamId::Lead(leadline_domain::id::LeadId(*id))))
-                }
-                Body::Contact(_) => {
-                    Some(stream_key(&StreamId::Contact(leadline_domain::id::ContactId(*id))))
-                }
-                _ => None,
-            },
-            Address::Held(claim) => {
-                let held = self.log.claims(&[*claim]).await.map_err(failed)?;
-                held.into_iter().next().flatten().map(|held| held.holder)
-            }
-        };
-        let Some(stream) = stream else { return Ok(None) };
-        let first = Read {
-            scope: Scope::Stream(stream),
-            after: Position::START,
-            through: None,
-            direction: Direction::Forward,
-            limit: 1,
-        };
-        let page = self.log.read(first).await.map_err(failed)?;
-        let subject = page.events.first().and_then(subject_of);
-        if let Some(subject) = subject {
-            self.subjects.put(&prepared.address, subject);
-        }
-        Ok(subject)
-    }
-
-    /// Notes the subject of a lead that is about to be captured, for commands that follow at once.
-    pub(crate) fn remember_subject(&self, prepared: &Prepared, subject: SubjectId) {
-        if matches!(prepared.body, Body::Lead(lead::Command::Capture(_))) {
-            for claim in prepared.matches.iter().filter_map(crate::claims::of_match) {
-                if claim.space == crate::claims::LEAD_KEYS {
-                    self.subjects.put_new(&Address::Held(claim), subject);
-                }
-            }
-        }
-    }
-}
-
-/// The subject that a stream's first event names.
-fn subject_of(recorded: &Recorded) -> Option<SubjectId> {
-    use leadline_domain::{Event, contact};
-    let event = &recorded.event;
-    match decode(&event.event_type, event.schema_version, &event.data).ok()? {
-        Decoded::Known(Event::Lead(lead::Event::Captured { subject, .. })) => Some(subject),
-        Decoded::Known(Event::Contact(contact::Event::Opened { subject, .. })) => subject,
-        _ => None,
     }
 }
 

@@ -12,6 +12,7 @@ mod history;
 mod job;
 pub mod migration;
 mod model;
+mod moment;
 mod opening;
 pub mod prepare;
 pub mod projection;
