@@ -47,7 +47,7 @@ impl std::fmt::Debug for NewKey {
 }
 
 impl Keys {
-    fn fold(&self, event: &config::Event) {
+    pub(crate) fn fold(&self, event: &config::Event) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         match event {
             config::Event::KeyCreated { key, label, role, digest } => {
@@ -98,6 +98,21 @@ impl Engine {
             self.keys.fold(&event);
         }
         Ok(())
+    }
+
+    /// What an accepted command of this content changes about keys.
+    pub(crate) fn key_event(&self, body: &Body) -> Option<config::Event> {
+        match body {
+            Body::Config(config::Command::CreateKey { key, label, role, digest }) => {
+                let (key, label, role, digest) =
+                    (key.clone(), label.clone(), role.clone(), digest.clone());
+                Some(config::Event::KeyCreated { key, label, role, digest })
+            }
+            Body::Config(config::Command::RevokeKey { key }) => {
+                Some(config::Event::KeyRevoked { key: key.clone() })
+            }
+            _ => None,
+        }
     }
 
     /// Who calls with this bearer token; `None` where the token is unknown, wrong or revoked.
@@ -163,17 +178,13 @@ impl Engine {
         }
         let id = format!("lk{}", hex(&random::<6>()?));
         let secret = hex(&random::<32>()?);
-        let event = config::Event::KeyCreated {
+        let command = config::Command::CreateKey {
             key: id.clone(),
             label: label.to_owned(),
             role: role.name().to_owned(),
             digest: digest(&secret),
         };
-        let config::Event::KeyCreated { key, label, role, digest } = event.clone() else {
-            return Err(Error::NotFound { what: "such key".to_owned() });
-        };
-        self.configure(caller, config::Command::CreateKey { key, label, role, digest }).await?;
-        self.keys.fold(&event);
+        self.configure(caller, command).await?;
         Ok(NewKey { bearer: format!("{id}.{secret}"), id })
     }
 
@@ -182,9 +193,7 @@ impl Engine {
     /// # Errors
     /// The caller may not, the key is unknown, or the log failed.
     pub async fn revoke_key(&self, caller: &Caller, key: &str) -> Result<(), Error> {
-        self.configure(caller, config::Command::RevokeKey { key: key.to_owned() }).await?;
-        self.keys.fold(&config::Event::KeyRevoked { key: key.to_owned() });
-        Ok(())
+        self.configure(caller, config::Command::RevokeKey { key: key.to_owned() }).await
     }
 
     /// The keys: id, label, role, and whether they are revoked. No secrets.

@@ -79,6 +79,19 @@ impl<'a> Drafting<'a> {
         self.events.is_empty()
     }
 
+    /// The reply where nothing happens and nothing needs to be confirmed: only when the next step falls due.
+    pub(crate) fn idle(&self) -> Option<Reply> {
+        let target = self.target?;
+        Some(Reply {
+            position: Position::START,
+            target,
+            version: self.version(target),
+            events: Vec::new(),
+            repeated: false,
+            next_due: next_due(self.states.get(&target), self.prepared.mode),
+        })
+    }
+
     pub(crate) fn holds(&self, stream: StreamId) -> bool {
         self.versions.contains_key(&stream)
     }

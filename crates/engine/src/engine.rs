@@ -16,8 +16,8 @@ use leadline_log::clock::{Clock, IdGen};
 use leadline_log::committer::{Committer, Handle, Options};
 use leadline_log::types::{CommandRecord, Direction, Read, Scope};
 use leadline_log::vault::{Key, Vault};
-use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Weak};
 use tokio::sync::{oneshot, watch};
 
 /// What an engine is made of.
@@ -51,6 +51,7 @@ pub struct Engine {
     hash_key: Key,
     /// The latest present of any command decided so far, in milliseconds.
     latest: Arc<AtomicI64>,
+    me: Weak<Self>,
     pub(crate) due: tokio::sync::mpsc::Sender<(Timestamp, leadline_domain::id::LeadId)>,
 }
 
@@ -71,7 +72,8 @@ impl Engine {
             .map_err(|error| Error::failed("event log", error))?;
         let hash_key = parts.vault.hash_key();
         let (due, deadlines) = tokio::sync::mpsc::channel(DEADLINES_QUEUED_MAX);
-        let engine = Arc::new(Self {
+        let engine = Arc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
             log: parts.log,
             vault: parts.vault,
             clock: parts.clock,
@@ -87,6 +89,11 @@ impl Engine {
         engine.ship_policies().await?;
         engine.load_keys().await?;
         Ok((engine, deadlines))
+    }
+
+    /// The engine itself, for a task that may outlive its caller.
+    pub(crate) fn owned(&self) -> Option<Arc<Self>> {
+        self.me.upgrade()
     }
 
     /// The present, by the engine's clock.
@@ -109,20 +116,42 @@ impl Engine {
         self.committer.waiting()
     }
 
-    /// Runs one command. When this returns a reply, the events are durable.
+    /// Runs one command. When this returns a reply, the events are durable. A caller that goes away meanwhile
+    /// changes nothing: the command, and what follows from it, is done to the end.
     ///
     /// # Errors
     /// The command is refused, not allowed, not well formed, or the machine failed.
     pub async fn execute(&self, submission: Submission) -> Result<Reply, Error> {
+        self.to_the_end(|engine| async move { engine.execute_here(submission).await }).await
+    }
+
+    /// Runs `work` in a task of its own, so that dropping the caller's future cancels nothing half-way.
+    async fn to_the_end<T, F>(&self, work: impl FnOnce(Arc<Self>) -> F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let closed = || Error::of_log(Arc::new(leadline_log::Error::Closed));
+        let engine = self.me.upgrade().ok_or_else(closed)?;
+        tokio::spawn(work(engine)).await.map_err(|error| Error::failed("command's task", error))?
+    }
+
+    async fn execute_here(&self, submission: Submission) -> Result<Reply, Error> {
         let (name, mode) = (submission.body.name(), submission.mode);
+        let key = self.key_event(&submission.body);
         let prepared = self.prepare(submission).await?;
-        let (hash, erases) = (prepared.payload_hash, matches!(prepared.body, Body::EraseSubject));
+        let hash = prepared.payload_hash;
+        let erases = matches!(prepared.body, Body::EraseSubject);
+        let about = category(&prepared.body);
         let (reply_to, answer) = oneshot::channel();
         self.committer
             .submit(Box::new(self.job(prepared, reply_to, false)))
             .map_err(|error| Error::of_log(Arc::new(error)))?;
-        let result = self.answer(answer, hash).await;
+        let result = self.answer(answer, hash, about).await;
         Self::count(name, &result);
+        if let (Ok(_), Some(event)) = (&result, key) {
+            self.keys.fold(&event);
+        }
         if erases && let Ok(reply) = &result {
             self.destroy_keys(reply).await?;
         }
@@ -135,6 +164,19 @@ impl Engine {
         &self,
         submissions: Vec<Submission>,
     ) -> Vec<Result<Reply, Error>> {
+        let count = submissions.len();
+        let work =
+            |engine: Arc<Self>| async move { Ok(engine.execute_in_order_here(submissions).await) };
+        match self.to_the_end(work).await {
+            Ok(results) => results,
+            Err(error) => vec![Err(error); count],
+        }
+    }
+
+    async fn execute_in_order_here(
+        &self,
+        submissions: Vec<Submission>,
+    ) -> Vec<Result<Reply, Error>> {
         let mut waiting = Vec::with_capacity(submissions.len());
         for submission in submissions {
             let about = (submission.body.name(), submission.mode);
@@ -143,7 +185,7 @@ impl Engine {
         let mut results = Vec::with_capacity(waiting.len());
         for ((name, mode), submitted) in waiting {
             let result = match submitted {
-                Ok((answer, hash)) => self.answer(answer, hash).await,
+                Ok((answer, hash, about)) => self.answer(answer, hash, about).await,
                 Err(error) => Err(error),
             };
             Self::count(name, &result);
@@ -156,7 +198,7 @@ impl Engine {
     async fn submit(
         &self,
         submission: Submission,
-    ) -> Result<(oneshot::Receiver<Answer>, [u8; 16]), Error> {
+    ) -> Result<(oneshot::Receiver<Answer>, [u8; 16], &'static str), Error> {
         if matches!(submission.body, Body::EraseSubject) {
             return Err(Error::Invalid {
                 code: "command_not_in_batch",
@@ -165,13 +207,13 @@ impl Engine {
             });
         }
         let prepared = self.prepare(submission).await?;
-        let hash = prepared.payload_hash;
+        let (hash, about) = (prepared.payload_hash, category(&prepared.body));
         let (reply_to, answer) = oneshot::channel();
         self.committer
             .submit_wait(Box::new(self.job(prepared, reply_to, true)))
             .await
             .map_err(|error| Error::of_log(Arc::new(error)))?;
-        Ok((answer, hash))
+        Ok((answer, hash, about))
     }
 
     fn job(
@@ -187,12 +229,13 @@ impl Engine {
         &self,
         answer: oneshot::Receiver<Answer>,
         payload_hash: [u8; 16],
+        about: &'static str,
     ) -> Result<Reply, Error> {
         match answer.await {
             Ok(Answer::Handled(Ok(reply))) => Ok(reply),
             Ok(Answer::Handled(Err(refused))) => Err(Error::Refused(refused)),
             Ok(Answer::Repeated(record)) if record.payload_hash == payload_hash => {
-                self.first_result(record).await
+                self.first_result(record, about).await
             }
             Ok(Answer::Repeated(_)) => Err(Error::IdempotencyPayloadMismatch),
             Ok(Answer::Failed(error)) => Err(Error::of_log(error)),
@@ -201,7 +244,7 @@ impl Engine {
     }
 
     /// The first result of a command that comes again, read back from its events.
-    async fn first_result(&self, record: CommandRecord) -> Result<Reply, Error> {
+    async fn first_result(&self, record: CommandRecord, about: &str) -> Result<Reply, Error> {
         let count = record.last.0.saturating_sub(record.first.0).saturating_add(1);
         let page = self
             .log
@@ -239,27 +282,22 @@ impl Engine {
                 });
             }
         }
-        // The first stream of a kind that commands are addressed to is what the command was about.
-        let about = events
-            .iter()
-            .find(|event| !matches!(event.stream, StreamId::Config | StreamId::Campaign(_)));
+        // What the command was addressed to is of its own kind; other streams came along.
+        let addressed = events.iter().find(|event| event.stream.category() == about);
         let target = attempted
-            .or_else(|| about.or_else(|| events.first()).map(|event| event.stream))
+            .or_else(|| addressed.or_else(|| events.first()).map(|event| event.stream))
             .unwrap_or(StreamId::Config);
         let version =
             events.iter().filter(|event| event.stream == target).map(|event| event.version).max();
-        Ok(Reply {
-            position: record.last,
-            target,
-            version: version.unwrap_or(0),
-            events,
-            repeated: true,
-            next_due: None,
-        })
+        let version = match version {
+            Some(version) => version,
+            None => self.stream_version(target).await?,
+        };
+        Ok(Reply { position: record.last, target, version, events, repeated: true, next_due: None })
     }
 
     async fn destroy_keys(&self, reply: &Reply) -> Result<(), Error> {
-        let subjects: Vec<uuid::Uuid> = reply
+        let mut subjects: Vec<uuid::Uuid> = reply
             .events
             .iter()
             .filter_map(|event| match event.stream {
@@ -267,6 +305,10 @@ impl Engine {
                 _ => None,
             })
             .collect();
+        if let (true, StreamId::Lead(lead)) = (subjects.is_empty(), reply.target) {
+            // Erased before: destroyed again, should an older vault have been restored since.
+            subjects = self.erased_subjects(lead).await?;
+        }
         self.vault.destroy(&subjects).await.map_err(|error| Error::failed("vault", error))
     }
 
@@ -320,6 +362,18 @@ impl Engine {
     /// Finishes every command that was taken on, then stops.
     pub async fn close(&self) {
         self.committer.close().await;
+    }
+}
+
+/// The category of the streams that commands of this content are addressed to.
+const fn category(body: &Body) -> &'static str {
+    match body {
+        Body::Lead(_) | Body::EraseSubject => "lead",
+        Body::Account(_) => "account",
+        Body::Contact(_) => "contact",
+        Body::Opportunity(_) => "opportunity",
+        Body::Campaign(_) => "campaign",
+        Body::Config(_) => "config",
     }
 }
 

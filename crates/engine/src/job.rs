@@ -38,6 +38,8 @@ pub(crate) struct CommandJob {
     in_order: bool,
     reply_to: Option<oneshot::Sender<Answer>>,
     drawn: Option<Drawn>,
+    /// What a `Settle` answers that finds nothing due.
+    idle: Option<Reply>,
     /// The latest present of any command decided so far, in milliseconds.
     latest: Arc<AtomicI64>,
 }
@@ -54,7 +56,7 @@ impl CommandJob {
         in_order: bool,
         latest: Arc<AtomicI64>,
     ) -> Self {
-        Self { prepared, in_order, reply_to: Some(reply_to), drawn: None, latest }
+        Self { prepared, in_order, reply_to: Some(reply_to), drawn: None, idle: None, latest }
     }
 
     /// Lets no present lie before that of a command decided earlier: commands that arrive at once are decided in
@@ -93,7 +95,10 @@ impl CommandJob {
         };
         let settles = matches!(&prepared.body, Body::Lead(lead::Command::Settle));
         let drawn = match outcome {
-            Ok(()) if settles && drafting.is_empty() => return Ok(Step::Done),
+            Ok(()) if settles && drafting.is_empty() => {
+                self.idle = drafting.idle();
+                return Ok(Step::Done);
+            }
             Ok(()) => drafting.finish(None),
             Err(refusal) => drafting.finish(Some(&refusal)),
         };
@@ -267,7 +272,8 @@ impl Job<Rules> for CommandJob {
                 None => Answer::Handled(Ok(nothing())),
             },
             Outcome::Duplicate(record) => Answer::Repeated(record),
-            Outcome::Done => Answer::Handled(Ok(nothing())),
+            // Nothing was due: when the next step is, so that whoever keeps time does not lose the lead.
+            Outcome::Done => Answer::Handled(Ok(self.idle.take().unwrap_or_else(nothing))),
             Outcome::Failed(error) => Answer::Failed(error),
         };
         // A caller that went away needs no answer; its command is committed all the same.

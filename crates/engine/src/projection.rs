@@ -12,7 +12,7 @@ use leadline_views::projector::{Rebuilt, Status};
 use leadline_views::{Page, Projector, Rebuild, ViewStore};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::{Mutex as AsyncMutex, watch};
 use tokio_util::sync::CancellationToken;
@@ -38,6 +38,7 @@ pub struct Projections {
     projector: AsyncMutex<Projector>,
     progress: watch::Sender<Progress>,
     last_error: Mutex<Option<String>>,
+    me: Weak<Self>,
 }
 
 fn failed(error: leadline_views::projector::Error) -> Error {
@@ -57,14 +58,15 @@ impl Projections {
         let projector = Projector::open_all(Arc::clone(&store), history, log.identity())
             .await
             .map_err(failed)?;
-        let projections = Self {
+        let projections = Arc::new_cyclic(|me| Self {
             store,
             projector: AsyncMutex::new(projector),
             progress: watch::Sender::new(Progress::default()),
             last_error: Mutex::new(None),
-        };
+            me: Weak::clone(me),
+        });
         projections.publish(&*projections.projector.lock().await);
-        Ok(Arc::new(projections))
+        Ok(projections)
     }
 
     /// Where every view is, as it moves.
@@ -90,8 +92,29 @@ impl Projections {
         self.progress.send_replace(progress);
     }
 
+    /// Runs `work` in a task of its own: a fold that is dropped half-way would be ahead of what is stored, and a
+    /// caller that goes away must not be able to do that.
+    async fn to_the_end<T, F>(
+        &self,
+        engine: &Engine,
+        work: impl FnOnce(Arc<Self>, Arc<Engine>) -> F,
+    ) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let closed = || Error::of_log(Arc::new(leadline_log::Error::Closed));
+        let this = self.me.upgrade().ok_or_else(closed)?;
+        let work = work(this, engine.owned().ok_or_else(closed)?);
+        tokio::spawn(work).await.map_err(|error| Error::failed("projector's task", error))?
+    }
+
     /// Folds one page of the log into the views. Whether there was one.
     async fn step(&self, engine: &Engine) -> Result<bool, Error> {
+        self.to_the_end(engine, |this, engine| async move { this.step_here(&engine).await }).await
+    }
+
+    async fn step_here(&self, engine: &Engine) -> Result<bool, Error> {
         let mut projector = self.projector.lock().await;
         let Some(after) = projector.position() else { return Ok(false) };
         let page = read_page(engine, after).await?;
@@ -186,11 +209,24 @@ impl Projections {
         &self,
         engine: &Engine,
         view: &str,
-        progress: impl Fn(u64, u64) + Send + Sync,
+        progress: impl Fn(u64, u64) + Send + Sync + 'static,
     ) -> Result<Rebuilt, Error> {
         if !leadline_views::NAMES.contains(&view) {
             return Err(unknown_view(view));
         }
+        let view = view.to_owned();
+        let work = |this: Arc<Self>, engine: Arc<Engine>| async move {
+            this.rebuild_here(&engine, &view, progress).await
+        };
+        self.to_the_end(engine, work).await
+    }
+
+    async fn rebuild_here(
+        &self,
+        engine: &Engine,
+        view: &str,
+        progress: impl Fn(u64, u64) + Send + Sync,
+    ) -> Result<Rebuilt, Error> {
         let history = Arc::new(LogHistory(Arc::clone(&engine.log)));
         let store = Arc::clone(&self.store);
         let mut rebuild =
@@ -212,7 +248,13 @@ impl Projections {
             if page.through == after {
                 break;
             }
-            projector.apply(&page).await.map_err(failed)?;
+            engine.destroy_erased(&page).await?;
+            if let Err(error) = projector.apply(&page).await {
+                // What is to be cured may be what ails: it is left behind, and not compared with.
+                tracing::warn!(%error, "The views could not follow; rebuilding without a comparison");
+                projector.set_aside(view);
+                break;
+            }
         }
         let live = projector.position();
         loop {

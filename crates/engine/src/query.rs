@@ -201,7 +201,7 @@ impl Engine {
         Ok(row)
     }
 
-    async fn stream_version(&self, stream: StreamId) -> Result<u64, Error> {
+    pub(crate) async fn stream_version(&self, stream: StreamId) -> Result<u64, Error> {
         let read = Read {
             scope: Scope::Stream(stream_key(&stream)),
             after: Position::START,

@@ -4,8 +4,8 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::prepare::{Address, Prepared};
 use crate::submission::Body;
-use leadline_domain::id::SubjectId;
-use leadline_domain::{StreamId, lead};
+use leadline_domain::id::{LeadId, SubjectId};
+use leadline_domain::{Event, StreamId, contact, lead};
 use leadline_events::{Decoded, decode, stream_key};
 use leadline_log::types::{Direction, Read, Scope};
 use leadline_log::{ClaimKey, Position, Recorded};
@@ -61,6 +61,23 @@ impl Subjects {
 }
 
 impl Engine {
+    /// The subjects whose keys were ordered destroyed with this lead's.
+    pub(crate) async fn erased_subjects(&self, lead: LeadId) -> Result<Vec<Uuid>, Error> {
+        let stream = stream_key(&StreamId::Lead(lead));
+        let failed = |error| Error::failed("event log", error);
+        let streams = self.log.streams(&[stream]).await.map_err(failed)?;
+        let mut erased = Vec::new();
+        for recorded in streams.iter().flatten() {
+            let event = &recorded.event;
+            let decoded = decode(&event.event_type, event.schema_version, &event.data)
+                .map_err(|error| Error::failed("event log", error))?;
+            if let Decoded::Known(Event::Lead(lead::Event::SubjectErased { subjects })) = decoded {
+                erased.extend(subjects.into_iter().map(|subject| subject.0));
+            }
+        }
+        Ok(erased)
+    }
+
     /// The subject whose key seals what is personal about the command's target, where that is a lead that is known.
     pub(crate) async fn known_subject(
         &self,
@@ -77,7 +94,7 @@ impl Engine {
             Address::New | Address::Campaign(_) => None,
             Address::Id(id) => match prepared.body {
                 Body::Lead(_) => {
-                    Some(stream_key(&StreamId::Lead(leadline_domain::id::LeadId(*id))))
+                    Some(stream_key(&StreamId::Lead(LeadId(*id))))
                 }
                 Body::Contact(_) => {
                     Some(stream_key(&StreamId::Contact(leadline_domain::id::ContactId(*id))))
@@ -119,7 +136,6 @@ impl Engine {
 
 /// The subject that a stream's first event names.
 fn subject_of(recorded: &Recorded) -> Option<SubjectId> {
-    use leadline_domain::{Event, contact};
     let event = &recorded.event;
     match decode(&event.event_type, event.schema_version, &event.data).ok()? {
         Decoded::Known(Event::Lead(lead::Event::Captured { subject, .. })) => Some(subject),

@@ -127,11 +127,12 @@ async fn rebuild(name: &str, settings: &Settings) -> Result<(), Failure> {
         )
         .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar()),
     );
+    let shown = bar.clone();
     let rebuilt = node
         .projections
-        .rebuild(&node.engine, name, |done, all| {
-            bar.set_length(all);
-            bar.set_position(done);
+        .rebuild(&node.engine, name, move |done, all| {
+            shown.set_length(all);
+            shown.set_position(done);
         })
         .await;
     bar.finish_and_clear();

@@ -101,6 +101,8 @@ pub struct Projector {
     store: Arc<dyn ViewStore>,
     history: Arc<dyn History>,
     followers: Vec<Follower>,
+    /// A page was begun and not ended: the folds may be ahead of what is stored.
+    begun: bool,
 }
 
 impl std::fmt::Debug for Projector {
@@ -136,7 +138,7 @@ impl Projector {
             let status = if current { Status::Following } else { Status::Outdated };
             followers.push(Follower { folding, checkpoint, status });
         }
-        Ok(Self { store, history, followers })
+        Ok(Self { store, history, followers, begun: false })
     }
 
     /// A projector of every view.
@@ -170,6 +172,36 @@ impl Projector {
     /// # Errors
     /// Nothing of the page is stored; the same page may be applied again.
     pub async fn apply(&mut self, page: &Page) -> Result<(), Error> {
+        if std::mem::replace(&mut self.begun, true) {
+            // The page before was dropped half-way, stored or not: begin again from what is stored.
+            self.resume().await?;
+        }
+        self.apply_whole(page).await?;
+        self.begun = false;
+        Ok(())
+    }
+
+    async fn resume(&mut self) -> Result<(), Error> {
+        for one in &mut self.followers {
+            one.folding.forget();
+            if let Some(stored) =
+                self.store.checkpoint(one.folding.name(), Generation::Live).await?
+            {
+                one.checkpoint = stored;
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves a view behind until it is taken up again by [`Self::retry`].
+    pub fn set_aside(&mut self, view: &str) {
+        for one in self.followers.iter_mut().filter(|one| one.folding.name() == view) {
+            one.folding.forget();
+            one.status = Status::Outdated;
+        }
+    }
+
+    async fn apply_whole(&mut self, page: &Page) -> Result<(), Error> {
         let mut commits = Vec::new();
         let mut moved = Vec::new();
         let mut histories = Histories::new();
