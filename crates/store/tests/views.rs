@@ -156,6 +156,39 @@ async fn a_restart_goes_on_where_the_last_commit_was() {
     }
 }
 
+/// A caller that goes away drops the future of a page half-way, at whatever it waits for: the folds are ahead of what
+/// is stored, or the store ahead of the projector. Neither may be folded on.
+#[tokio::test]
+async fn a_page_that_is_dropped_half_way_is_folded_once() {
+    let log = life();
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (dropped, whole) = (store(one.path()), store(other.path()));
+    let mut projector = Projector::open_all(Arc::clone(&dropped), log.clone(), LOG).await.unwrap();
+    while (projector.position().unwrap().0 as usize) < log.0.len() {
+        let done = projector.position().unwrap().0 as usize;
+        let page = log.page(done, log.0.len().min(done + 3));
+        for polls in 1..6 {
+            let mut apply = std::pin::pin!(projector.apply(&page));
+            for _ in 0..polls {
+                let polled = std::future::poll_fn(|context| {
+                    std::task::Poll::Ready(apply.as_mut().poll(context).is_ready())
+                });
+                if polled.await {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        // What was dropped may have been stored all the same: the projector finds out.
+        drop(projector.apply(&page).await);
+    }
+    follow(&whole, &log, 100).await;
+    for view in NAMES {
+        let expected = whole.checksum(view, Generation::Live).await.unwrap();
+        assert_eq!(dropped.checksum(view, Generation::Live).await.unwrap(), expected, "{view}");
+    }
+}
+
 #[tokio::test]
 async fn a_second_projector_changes_nothing_and_a_gap_is_an_error() {
     let log = life();

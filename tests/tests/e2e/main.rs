@@ -14,6 +14,7 @@ mod support;
 
 mod api;
 mod command_line;
+mod deadlines;
 mod erasure;
 mod import_resume;
 mod keys_and_roles;
