@@ -168,7 +168,8 @@ impl Engine {
         Ok(running.into_iter().map(|(lead, due)| (due, lead)).collect())
     }
 
-    /// Finds the clocks that ran when the process before ended, and notes their deadlines for the timer. May run
+    /// Finds the clocks that ran when the process before ended, and notes their deadlines for the timer; destroys once
+    /// more the keys of erased subjects. May run
     /// beside everything else: until it is done, what is due is settled by whatever command comes next.
     ///
     /// # Errors
@@ -176,12 +177,45 @@ impl Engine {
     pub async fn recover_deadlines(&self) -> Result<usize, Error> {
         let deadlines = self.deadlines_after(Position::START, true).await?;
         let found = deadlines.len();
+        self.destroy_erased_again().await?;
         for deadline in deadlines {
             if self.due.send(deadline).await.is_err() {
                 break;
             }
         }
         Ok(found)
+    }
+
+    /// Destroys the keys of everybody who was ever erased: an older vault may have been restored beside the log.
+    async fn destroy_erased_again(&self) -> Result<(), Error> {
+        let mut erased = Vec::new();
+        let mut after = Position::START;
+        loop {
+            let page = self.log_page(after, None).await?;
+            let Some(last) = page.last() else { break };
+            after = last.position;
+            erased.extend(page.iter().filter_map(|recorded| {
+                match stream_of(&recorded.event.stream) {
+                    Some(StreamId::Subject(subject)) => Some(subject.0),
+                    _ => None,
+                }
+            }));
+        }
+        let failed = |error| Error::failed("vault", error);
+        let keys = self.vault.keys(&erased).await.map_err(failed)?;
+        let back: Vec<uuid::Uuid> = erased
+            .into_iter()
+            .zip(keys)
+            .filter_map(|(subject, key)| key.map(|_| subject))
+            .collect();
+        if !back.is_empty() {
+            tracing::warn!(
+                subjects = back.len(),
+                "The vault held keys of erased subjects; they are destroyed again"
+            );
+            self.vault.destroy(&back).await.map_err(failed)?;
+        }
+        Ok(())
     }
 
     /// The shortest time, in milliseconds, in which any clock of any published policy can fall due.

@@ -335,7 +335,7 @@ async fn read_page(engine: &Engine, after: Position) -> Result<Page, Error> {
 
 impl Engine {
     /// Destroys the keys of subjects whose erasure is in the page: again where the process died between the
-    /// commit and the destruction, or where an older vault was restored.
+    /// commit and the destruction.
     async fn destroy_erased(&self, page: &Page) -> Result<(), Error> {
         let erased: Vec<uuid::Uuid> = page
             .events

@@ -93,9 +93,7 @@ impl Engine {
         let stream = match &prepared.address {
             Address::New | Address::Campaign(_) => None,
             Address::Id(id) => match prepared.body {
-                Body::Lead(_) => {
-                    Some(stream_key(&StreamId::Lead(LeadId(*id))))
-                }
+                Body::Lead(_) => Some(stream_key(&StreamId::Lead(LeadId(*id)))),
                 Body::Contact(_) => {
                     Some(stream_key(&StreamId::Contact(leadline_domain::id::ContactId(*id))))
                 }
