@@ -101,7 +101,7 @@ impl Engine {
     }
 
     /// What an accepted command of this content changes about keys.
-    pub(crate) fn key_event(&self, body: &Body) -> Option<config::Event> {
+    pub(crate) fn key_event(body: &Body) -> Option<config::Event> {
         match body {
             Body::Config(config::Command::CreateKey { key, label, role, digest }) => {
                 let (key, label, role, digest) =

@@ -138,7 +138,7 @@ impl Engine {
 
     async fn execute_here(&self, submission: Submission) -> Result<Reply, Error> {
         let (name, mode) = (submission.body.name(), submission.mode);
-        let key = self.key_event(&submission.body);
+        let key = Self::key_event(&submission.body);
         let prepared = self.prepare(submission).await?;
         let hash = prepared.payload_hash;
         let erases = matches!(prepared.body, Body::EraseSubject);
