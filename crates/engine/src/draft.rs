@@ -357,6 +357,21 @@ fn next_due(state: Option<&Arc<State>>, mode: Mode) -> Option<leadline_domain::T
 }
 
 impl Drawn {
+    /// What the command was about.
+    pub(crate) const fn target(&self) -> StreamId {
+        self.target
+    }
+
+    /// When the target's next step falls due.
+    pub(crate) const fn next_due(&self) -> Option<leadline_domain::Timestamp> {
+        self.next_due
+    }
+
+    /// Whether the command is refused.
+    pub(crate) const fn refused(&self) -> bool {
+        self.refused.is_some()
+    }
+
     /// The reply, now that the first event's position is known.
     pub(crate) fn reply(self, first: Position) -> Result<Reply, Box<Refused>> {
         let mut position = first;

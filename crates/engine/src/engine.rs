@@ -122,40 +122,34 @@ impl Engine {
     /// # Errors
     /// The command is refused, not allowed, not well formed, or the machine failed.
     pub async fn execute(&self, submission: Submission) -> Result<Reply, Error> {
-        self.to_the_end(|engine| async move { engine.execute_here(submission).await }).await
+        if matches!(submission.body, Body::EraseSubject) {
+            return self.erase(submission).await;
+        }
+        self.execute_here(submission).await
     }
 
-    /// Runs `work` in a task of its own, so that dropping the caller's future cancels nothing half-way.
-    async fn to_the_end<T, F>(&self, work: impl FnOnce(Arc<Self>) -> F) -> Result<T, Error>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T, Error>> + Send + 'static,
-    {
+    /// Erases in a task of its own: once the erasure is in the log, the keys are destroyed, whoever waits for it.
+    async fn erase(&self, submission: Submission) -> Result<Reply, Error> {
         let closed = || Error::of_log(Arc::new(leadline_log::Error::Closed));
         let engine = self.me.upgrade().ok_or_else(closed)?;
-        tokio::spawn(work(engine)).await.map_err(|error| Error::failed("command's task", error))?
+        let erasing = tokio::spawn(async move {
+            let reply = engine.execute_here(submission).await?;
+            engine.destroy_keys(&reply).await?;
+            Ok(reply)
+        });
+        erasing.await.map_err(|error| Error::failed("erasure", error))?
     }
 
     async fn execute_here(&self, submission: Submission) -> Result<Reply, Error> {
-        let (name, mode) = (submission.body.name(), submission.mode);
-        let key = Self::key_event(&submission.body);
+        let name = submission.body.name();
         let prepared = self.prepare(submission).await?;
-        let hash = prepared.payload_hash;
-        let erases = matches!(prepared.body, Body::EraseSubject);
-        let about = category(&prepared.body);
+        let (hash, about) = (prepared.payload_hash, category(&prepared.body));
         let (reply_to, answer) = oneshot::channel();
         self.committer
             .submit(Box::new(self.job(prepared, reply_to, false)))
             .map_err(|error| Error::of_log(Arc::new(error)))?;
         let result = self.answer(answer, hash, about).await;
         Self::count(name, &result);
-        if let (Ok(_), Some(event)) = (&result, key) {
-            self.keys.fold(&event);
-        }
-        if erases && let Ok(reply) = &result {
-            self.destroy_keys(reply).await?;
-        }
-        self.note_deadline(mode, &result);
         result
     }
 
@@ -164,32 +158,18 @@ impl Engine {
         &self,
         submissions: Vec<Submission>,
     ) -> Vec<Result<Reply, Error>> {
-        let count = submissions.len();
-        let work =
-            |engine: Arc<Self>| async move { Ok(engine.execute_in_order_here(submissions).await) };
-        match self.to_the_end(work).await {
-            Ok(results) => results,
-            Err(error) => vec![Err(error); count],
-        }
-    }
-
-    async fn execute_in_order_here(
-        &self,
-        submissions: Vec<Submission>,
-    ) -> Vec<Result<Reply, Error>> {
         let mut waiting = Vec::with_capacity(submissions.len());
         for submission in submissions {
-            let about = (submission.body.name(), submission.mode);
-            waiting.push((about, self.submit(submission).await));
+            let name = submission.body.name();
+            waiting.push((name, self.submit(submission).await));
         }
         let mut results = Vec::with_capacity(waiting.len());
-        for ((name, mode), submitted) in waiting {
+        for (name, submitted) in waiting {
             let result = match submitted {
                 Ok((answer, hash, about)) => self.answer(answer, hash, about).await,
                 Err(error) => Err(error),
             };
             Self::count(name, &result);
-            self.note_deadline(mode, &result);
             results.push(result);
         }
         results
@@ -222,7 +202,13 @@ impl Engine {
         reply_to: oneshot::Sender<Answer>,
         in_order: bool,
     ) -> CommandJob {
-        CommandJob::new(prepared, reply_to, in_order, Arc::clone(&self.latest))
+        CommandJob::new(
+            prepared,
+            reply_to,
+            in_order,
+            Arc::clone(&self.latest),
+            Weak::clone(&self.me),
+        )
     }
 
     async fn answer(
@@ -312,15 +298,23 @@ impl Engine {
         self.vault.destroy(&subjects).await.map_err(|error| Error::failed("vault", error))
     }
 
-    /// Tells the timer of the next deadline. An import settles its own: the present is another one there.
-    fn note_deadline(&self, mode: Mode, result: &Result<Reply, Error>) {
-        if mode != Mode::Live {
-            return;
-        }
-        if let Ok(Reply { next_due: Some(due), target: StreamId::Lead(lead), .. }) = result
-            && self.due.try_send((*due, *lead)).is_err()
+    /// What follows from a command at once, called by its job as soon as the outcome is known: whoever waits for the
+    /// answer may be gone. The timer learns the target's next deadline (an import settles its own: the present is
+    /// another one there), and a key is known or revoked.
+    pub(crate) fn follow_up(
+        &self,
+        prepared: &Prepared,
+        target: StreamId,
+        due: Option<Timestamp>,
+        accepted: bool,
+    ) {
+        if let (Mode::Live, StreamId::Lead(lead), Some(due)) = (prepared.mode, target, due)
+            && self.due.try_send((due, lead)).is_err()
         {
             metrics::counter!("leadline_deadlines_dropped_total").increment(1);
+        }
+        if let (true, Some(event)) = (accepted, Self::key_event(&prepared.body)) {
+            self.keys.fold(&event);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::claims;
 use crate::draft::{Drafting, Drawn};
+use crate::engine::Engine;
 use crate::error::Refused;
 use crate::model::Rules;
 use crate::prepare::{Address, Prepared};
@@ -17,8 +18,8 @@ use leadline_events::{stream_key, stream_of};
 use leadline_log::Position;
 use leadline_log::committer::{Desk, Draft, Job, Outcome, Step};
 use leadline_log::types::CommandRecord;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Weak};
 use tokio::sync::oneshot;
 
 /// What a job answers to whoever waits for it.
@@ -42,6 +43,7 @@ pub(crate) struct CommandJob {
     idle: Option<Reply>,
     /// The latest present of any command decided so far, in milliseconds.
     latest: Arc<AtomicI64>,
+    engine: Weak<Engine>,
 }
 
 /// The desk has not loaded something yet.
@@ -55,8 +57,17 @@ impl CommandJob {
         reply_to: oneshot::Sender<Answer>,
         in_order: bool,
         latest: Arc<AtomicI64>,
+        engine: Weak<Engine>,
     ) -> Self {
-        Self { prepared, in_order, reply_to: Some(reply_to), drawn: None, idle: None, latest }
+        Self {
+            prepared,
+            in_order,
+            reply_to: Some(reply_to),
+            drawn: None,
+            idle: None,
+            latest,
+            engine,
+        }
     }
 
     /// Lets no present lie before that of a command decided earlier: commands that arrive at once are decided in
@@ -254,6 +265,14 @@ impl CommandJob {
 /// The counter of the identity of an account that a command opens on the way; those of the decision itself are lower.
 const ACCOUNT_COUNTER: u16 = 0x4000;
 
+impl CommandJob {
+    fn follow_up(&self, target: StreamId, due: Option<Timestamp>, accepted: bool) {
+        if let Some(engine) = self.engine.upgrade() {
+            engine.follow_up(&self.prepared, target, due, accepted);
+        }
+    }
+}
+
 impl Job<Rules> for CommandJob {
     fn decide(&mut self, desk: &mut Desk<'_, Rules>) -> Step<Rules> {
         self.catch_up();
@@ -268,12 +287,21 @@ impl Job<Rules> for CommandJob {
         let Some(reply_to) = self.reply_to.take() else { return };
         let answer = match outcome {
             Outcome::Committed { first, .. } => match self.drawn.take() {
-                Some(drawn) => Answer::Handled(drawn.reply(first)),
+                Some(drawn) => {
+                    let (target, due, accepted) =
+                        (drawn.target(), drawn.next_due(), !drawn.refused());
+                    self.follow_up(target, due, accepted);
+                    Answer::Handled(drawn.reply(first))
+                }
                 None => Answer::Handled(Ok(nothing())),
             },
             Outcome::Duplicate(record) => Answer::Repeated(record),
-            // Nothing was due: when the next step is, so that whoever keeps time does not lose the lead.
-            Outcome::Done => Answer::Handled(Ok(self.idle.take().unwrap_or_else(nothing))),
+            Outcome::Done => {
+                // Nothing was due: when the next step is, so that whoever keeps time does not lose the lead.
+                let idle = self.idle.take().unwrap_or_else(nothing);
+                self.follow_up(idle.target, idle.next_due, true);
+                Answer::Handled(Ok(idle))
+            }
             Outcome::Failed(error) => Answer::Failed(error),
         };
         // A caller that went away needs no answer; its command is committed all the same.
