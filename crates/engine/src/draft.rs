@@ -1,10 +1,11 @@
 //! The append that a decision becomes: conditions, events with their envelopes, and the reply to come.
 
+use crate::drawn::Drawn;
 use crate::error::Refused;
 use crate::job::NotLoaded;
 use crate::model::Rules;
 use crate::prepare::Prepared;
-use crate::submission::{Happened, Reply};
+use crate::submission::Reply;
 use bytes::Bytes;
 use leadline_domain::actor::{Actor, ActorKind};
 use leadline_domain::decision::{Class, Explanation, Mode};
@@ -41,16 +42,6 @@ pub(crate) struct Drafting<'a> {
     claims: Vec<ClaimChange>,
     /// The version that the caller believed, and the actual one.
     pub(crate) stale: Option<(u64, u64)>,
-}
-
-/// What the reply will say, once positions are known.
-#[derive(Debug)]
-pub(crate) struct Drawn {
-    target: StreamId,
-    version: u64,
-    events: Vec<(StreamId, u64, Cow<'static, str>)>,
-    refused: Option<Box<Refused>>,
-    next_due: Option<leadline_domain::Timestamp>,
 }
 
 impl<'a> Drafting<'a> {
@@ -353,55 +344,5 @@ fn next_due(state: Option<&Arc<State>>, mode: Mode) -> Option<leadline_domain::T
         (Some(State::Lead(lead)), Mode::Live) => lead.next_due(),
         (Some(State::Lead(lead)), Mode::Migration { .. }) => lead.breach_due(),
         _ => None,
-    }
-}
-
-impl Drawn {
-    /// What the command was about.
-    pub(crate) const fn target(&self) -> StreamId {
-        self.target
-    }
-
-    /// When the target's next step falls due.
-    pub(crate) const fn next_due(&self) -> Option<leadline_domain::Timestamp> {
-        self.next_due
-    }
-
-    /// Whether the command is refused.
-    pub(crate) const fn refused(&self) -> bool {
-        self.refused.is_some()
-    }
-
-    /// The reply, now that the first event's position is known.
-    pub(crate) fn reply(self, first: Position) -> Result<Reply, Box<Refused>> {
-        let mut position = first;
-        let mut events = Vec::with_capacity(self.events.len());
-        let mut last = first;
-        for (stream, version, event_type) in self.events {
-            last = position;
-            position = position.next();
-            if !matches!(stream, StreamId::Attempt(_)) {
-                events.push(Happened {
-                    position: last,
-                    stream,
-                    version,
-                    event_type: event_type.into_owned(),
-                });
-            }
-        }
-        match self.refused {
-            Some(mut refused) => {
-                refused.position = Some(last);
-                Err(refused)
-            }
-            None => Ok(Reply {
-                position: last,
-                target: self.target,
-                version: self.version,
-                events,
-                repeated: false,
-                next_due: self.next_due,
-            }),
-        }
     }
 }

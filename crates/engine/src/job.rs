@@ -1,7 +1,8 @@
 //! One command in the committer: resolve, settle, decide, and draft the append that makes it true.
 
 use crate::claims;
-use crate::draft::{Drafting, Drawn};
+use crate::draft::Drafting;
+use crate::drawn::Drawn;
 use crate::engine::Engine;
 use crate::error::Refused;
 use crate::model::Rules;
@@ -289,7 +290,7 @@ impl Job<Rules> for CommandJob {
             Outcome::Committed { first, .. } => match self.drawn.take() {
                 Some(drawn) => {
                     let (target, due, accepted) =
-                        (drawn.target(), drawn.next_due(), !drawn.refused());
+                        (drawn.target, drawn.next_due, drawn.refused.is_none());
                     self.follow_up(target, due, accepted);
                     Answer::Handled(drawn.reply(first))
                 }

@@ -6,6 +6,7 @@
 pub mod access;
 mod claims;
 mod draft;
+mod drawn;
 pub mod engine;
 pub mod error;
 mod history;
