@@ -24,6 +24,8 @@ const BATCHES_MAX: usize = 64;
 const WAL_PAGES: i32 = 8192;
 /// How often the writer looks for the next batch before it sleeps; a few tens of microseconds in all.
 const AWAKE_ROUNDS: u32 = 100;
+/// A batch of at most so many appends comes from few callers, whose time is the writer's.
+const FEW_APPENDS: usize = 4;
 /// How long a commit may be kept waiting for readers to let the write-ahead log begin again.
 const RESTART_WAIT_MAX: Duration = Duration::from_millis(20);
 /// How long to wait for another connection in all other cases.
@@ -102,7 +104,9 @@ fn write(
     let mut checkpoints = Checkpoints::start(helper, pages)?;
     let statements = Statements::prepare(&connection).map_err(failed("prepare statements"))?;
     let mut session = Session { connection: &connection, statements, names: &names, clock, memory };
-    while let Some(Request { batch, reply }) = next(&mut queue) {
+    let mut few = true;
+    while let Some(Request { batch, reply }) = next(&mut queue, few) {
+        few = batch.len() <= FEW_APPENDS;
         let result = session.append(&batch);
         let fatal = matches!(result, Err(Error::NotDurable { .. }));
         // An error means that nobody waits for the answer any more.
@@ -117,8 +121,10 @@ fn write(
 
 /// The next request. Waking a sleeping thread takes longer than most callers need until their next command, so the
 /// writer stays awake for a moment, in which everything else goes first.
-fn next(queue: &mut mpsc::Receiver<Request>) -> Option<Request> {
-    for _ in 0..AWAKE_ROUNDS {
+/// After a larger batch there is work for every core, and staying awake would take one from those who have it.
+fn next(queue: &mut mpsc::Receiver<Request>, few: bool) -> Option<Request> {
+    let rounds = if few { AWAKE_ROUNDS } else { 1 };
+    for _ in 0..rounds {
         match queue.try_recv() {
             Ok(request) => return Some(request),
             Err(mpsc::error::TryRecvError::Disconnected) => return None,
