@@ -25,6 +25,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::task::Poll;
 use uuid::Uuid;
 
 const LOG: LogIdentity = LogIdentity { id: Uuid::from_u128(1), epoch: 1 };
@@ -156,6 +157,19 @@ async fn a_restart_goes_on_where_the_last_commit_was() {
     }
 }
 
+/// Polls a future a few times, each time it has something to do, and drops it.
+async fn drop_after(future: impl Future, polls: u32) {
+    let mut future = std::pin::pin!(future);
+    for _ in 0..polls {
+        let poll =
+            std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_ready()));
+        if poll.await {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
 /// A caller that goes away drops the future of a page half-way, at whatever it waits for: the folds are ahead of what
 /// is stored, or the store ahead of the projector. Neither may be folded on.
 #[tokio::test]
@@ -164,23 +178,15 @@ async fn a_page_that_is_dropped_half_way_is_folded_once() {
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (dropped, whole) = (store(one.path()), store(other.path()));
     let mut projector = Projector::open_all(Arc::clone(&dropped), log.clone(), LOG).await.unwrap();
-    while (projector.position().unwrap().0 as usize) < log.0.len() {
-        let done = projector.position().unwrap().0 as usize;
+    let mut done = 0;
+    while done < log.0.len() {
         let page = log.page(done, log.0.len().min(done + 3));
         for polls in 1..6 {
-            let mut apply = std::pin::pin!(projector.apply(&page));
-            for _ in 0..polls {
-                let polled = std::future::poll_fn(|context| {
-                    std::task::Poll::Ready(apply.as_mut().poll(context).is_ready())
-                });
-                if polled.await {
-                    break;
-                }
-                tokio::task::yield_now().await;
-            }
+            drop_after(projector.apply(&page), polls).await;
         }
         // What was dropped may have been stored all the same: the projector finds out.
         drop(projector.apply(&page).await);
+        done = usize::try_from(projector.position().unwrap().0).unwrap();
     }
     follow(&whole, &log, 100).await;
     for view in NAMES {
