@@ -3,11 +3,9 @@
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::role::Role;
-use crate::submission::{Body, Caller, Idempotency, Submission, Target};
+use crate::submission::{Body, Caller, Submission, Target};
 use leadline_domain::actor::{Actor, ActorKind};
 use leadline_domain::config;
-use leadline_domain::decision::Mode;
-use leadline_events::PersonalFields;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -222,22 +220,9 @@ impl Engine {
     ) -> Result<(), Error> {
         let payload = serde_json::value::to_raw_value(&json!({}))
             .map_err(|error| Error::failed("codec", error))?;
-        self.execute(Submission {
-            idempotency: Idempotency::None,
-            caller: caller.clone(),
-            target: Target::New,
-            body: Body::Config(command),
-            personal: PersonalFields::default(),
-            note: None,
-            account_key: None,
-            payload,
-            occurred_at: None,
-            now: None,
-            if_version: None,
-            mode: Mode::Live,
-            trace_id: None,
-        })
-        .await
-        .map(drop)
+        let command = Body::Config(command);
+        self.execute(Submission::plain(caller.clone(), Target::New, command, payload))
+            .await
+            .map(drop)
     }
 }

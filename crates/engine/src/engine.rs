@@ -1,6 +1,6 @@
 //! The engine: what every edge calls.
 
-use crate::error::{Error, Refused, STALE_VERSION};
+use crate::error::{Error, Refused};
 use crate::job::{Answer, CommandJob};
 use crate::model::Rules;
 use crate::prepare::Prepared;
@@ -377,10 +377,5 @@ impl Error {
             leadline_log::Error::Busy { .. } => Self::Busy,
             _ => Self::Failed { part: "event log", source: error },
         }
-    }
-
-    /// Whether this is a refusal for another version than the caller believed.
-    pub fn is_stale(&self) -> bool {
-        matches!(self, Self::Refused(refused) if refused.code == STALE_VERSION)
     }
 }

@@ -12,6 +12,7 @@ use leadline_events::{Decoded, Record, decode, meta, stream_key, stream_of};
 use leadline_log::types::{CommandRecord, Direction, READ_EVENTS_MAX, Read, Scope};
 use leadline_log::{Position, Recorded};
 use std::collections::BTreeMap;
+use uuid::Uuid;
 
 /// What the log knows of a command before it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +54,12 @@ fn unreadable(error: leadline_events::Error) -> Error {
 fn decoded(recorded: &Recorded) -> Result<Decoded, Error> {
     let event = &recorded.event;
     decode(&event.event_type, event.schema_version, &event.data).map_err(unreadable)
+}
+
+/// What one reading of the log finds for a start or a resumption.
+struct Scan {
+    deadlines: Vec<(Timestamp, LeadId)>,
+    erased: Vec<Uuid>,
 }
 
 impl Engine {
@@ -137,14 +144,22 @@ impl Engine {
     /// The log cannot be read.
     pub async fn deadlines_after(
         &self,
-        mut after: Position,
+        after: Position,
         live: bool,
     ) -> Result<Vec<(Timestamp, LeadId)>, Error> {
-        let mut running = BTreeMap::new();
+        Ok(self.scan(after, live).await?.deadlines)
+    }
+
+    async fn scan(&self, mut after: Position, live: bool) -> Result<Scan, Error> {
+        let (mut running, mut erased) = (BTreeMap::new(), Vec::new());
         loop {
             let page = self.log_page(after, None).await?;
             let Some(last) = page.last() else { break };
             after = last.position;
+            erased.extend(page.iter().filter_map(|one| match stream_of(&one.event.stream) {
+                Some(StreamId::Subject(subject)) => Some(subject.0),
+                _ => None,
+            }));
             for recorded in
                 page.iter().filter(|recorded| CLOCK_EVENTS.contains(&&*recorded.event.event_type))
             {
@@ -165,7 +180,8 @@ impl Engine {
                 running.insert(lead, if live { first } else { due_at });
             }
         }
-        Ok(running.into_iter().map(|(lead, due)| (due, lead)).collect())
+        let deadlines = running.into_iter().map(|(lead, due)| (due, lead)).collect();
+        Ok(Scan { deadlines, erased })
     }
 
     /// Finds the clocks that ran when the process before ended, and notes their deadlines for the timer; destroys once
@@ -175,9 +191,9 @@ impl Engine {
     /// # Errors
     /// The log cannot be read.
     pub async fn recover_deadlines(&self) -> Result<usize, Error> {
-        let deadlines = self.deadlines_after(Position::START, true).await?;
+        let Scan { deadlines, erased } = self.scan(Position::START, true).await?;
         let found = deadlines.len();
-        self.destroy_erased_again().await?;
+        self.destroy_erased_again(erased).await?;
         for deadline in deadlines {
             if self.due.send(deadline).await.is_err() {
                 break;
@@ -187,23 +203,10 @@ impl Engine {
     }
 
     /// Destroys the keys of everybody who was ever erased: an older vault may have been restored beside the log.
-    async fn destroy_erased_again(&self) -> Result<(), Error> {
-        let mut erased = Vec::new();
-        let mut after = Position::START;
-        loop {
-            let page = self.log_page(after, None).await?;
-            let Some(last) = page.last() else { break };
-            after = last.position;
-            erased.extend(page.iter().filter_map(|recorded| {
-                match stream_of(&recorded.event.stream) {
-                    Some(StreamId::Subject(subject)) => Some(subject.0),
-                    _ => None,
-                }
-            }));
-        }
+    async fn destroy_erased_again(&self, erased: Vec<Uuid>) -> Result<(), Error> {
         let failed = |error| Error::failed("vault", error);
         let keys = self.vault.keys(&erased).await.map_err(failed)?;
-        let back: Vec<uuid::Uuid> = erased
+        let back: Vec<Uuid> = erased
             .into_iter()
             .zip(keys)
             .filter_map(|(subject, key)| key.map(|_| subject))

@@ -13,9 +13,6 @@ use leadline_log::ClaimKey;
 use leadline_log::vault::Key;
 use uuid::Uuid;
 
-/// How far ahead of leadline's clock a caller's may be, in milliseconds.
-pub const CLOCK_SKEW_MILLIS_MAX: i64 = 5 * 60 * 1_000;
-
 /// What a command is addressed to, with keys hashed.
 #[derive(Clone, Debug)]
 pub(crate) enum Address {

@@ -5,9 +5,8 @@ use crate::error::Error;
 use crate::role::Role;
 use crate::submission::{Body, Caller, Idempotency, Submission, Target};
 use leadline_domain::actor::{Actor, ActorKind};
-use leadline_domain::decision::Mode;
 use leadline_domain::{Timestamp, config};
-use leadline_events::{PersonalFields, policy_json};
+use leadline_events::policy_json;
 use uuid::Uuid;
 
 /// The id of the first shipped command; the others follow it.
@@ -61,19 +60,7 @@ fn shipped(command: config::Command, id: Uuid) -> Result<Submission, Error> {
         }
     }
     .map_err(|error| Error::failed("codec", error))?;
-    Ok(Submission {
-        idempotency: Idempotency::Id(id),
-        caller: Caller::system("shipped"),
-        target: Target::New,
-        body: Body::Config(command),
-        personal: PersonalFields::default(),
-        note: None,
-        account_key: None,
-        payload,
-        occurred_at: None,
-        now: None,
-        if_version: None,
-        mode: Mode::Live,
-        trace_id: None,
-    })
+    let caller = Caller::system("shipped");
+    let plain = Submission::plain(caller, Target::New, Body::Config(command), payload);
+    Ok(Submission { idempotency: Idempotency::Id(id), ..plain })
 }

@@ -111,6 +111,32 @@ pub struct Submission {
     pub trace_id: Option<String>,
 }
 
+impl Submission {
+    /// A command of leadline's own making: now, live, without personal data, and with nothing to compare with.
+    pub(crate) fn plain(
+        caller: Caller,
+        target: Target,
+        body: Body,
+        payload: Box<RawValue>,
+    ) -> Self {
+        Self {
+            idempotency: Idempotency::None,
+            caller,
+            target,
+            body,
+            personal: PersonalFields::default(),
+            note: None,
+            account_key: None,
+            payload,
+            occurred_at: None,
+            now: None,
+            if_version: None,
+            mode: Mode::Live,
+            trace_id: None,
+        }
+    }
+}
+
 /// One event of a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Happened {

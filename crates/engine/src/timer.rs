@@ -4,11 +4,10 @@
 //! step effective at its due time; the timer only sees to it that this happens without one.
 
 use crate::engine::{Deadlines, Engine};
-use crate::submission::{Body, Caller, Idempotency, Submission, Target};
+use crate::submission::{Body, Caller, Submission, Target};
 use leadline_domain::decision::Mode;
 use leadline_domain::id::LeadId;
 use leadline_domain::{Timestamp, lead};
-use leadline_events::PersonalFields;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
@@ -29,21 +28,10 @@ pub fn settle(
     now: Option<Timestamp>,
     mode: Mode,
 ) -> Result<Submission, serde_json::Error> {
-    Ok(Submission {
-        idempotency: Idempotency::None,
-        caller: Caller::system("timer"),
-        target: Target::Id(lead.0),
-        body: Body::Lead(lead::Command::Settle),
-        personal: PersonalFields::default(),
-        note: None,
-        account_key: None,
-        payload: serde_json::value::RawValue::from_string("{}".to_owned())?,
-        occurred_at: now,
-        now,
-        if_version: None,
-        mode,
-        trace_id: None,
-    })
+    let payload = serde_json::value::RawValue::from_string("{}".to_owned())?;
+    let (target, body) = (Target::Id(lead.0), Body::Lead(lead::Command::Settle));
+    let plain = Submission::plain(Caller::system("timer"), target, body, payload);
+    Ok(Submission { occurred_at: now, now, mode, ..plain })
 }
 
 /// Runs until `stop`: settles each lead of `deadlines` when its instant comes.

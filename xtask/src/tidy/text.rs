@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// Lines of a source file: beyond, it is split by concept.
 const LINES_MAX: usize = 400;
-/// Files that are longer for now, with the lines that they may have. They only get shorter.
+/// Files that are longer than that, with the lines that they may have. They only get shorter.
 const RATCHET: &str = "xtask/ratchet.txt";
 
 /// What must not be in a source file, and what to do instead. In two parts, so that this file may hold it.
