@@ -37,6 +37,17 @@ pub enum Error {
         #[source]
         source: Source,
     },
+    /// The log ends earlier than it was read before: it was restored from an older backup, and whatever is known of
+    /// it here is of a past that it does not have.
+    #[error(
+        "the event log ends at position {head} and was read up to {position} before: it was restored from an older backup"
+    )]
+    Receded {
+        /// Up to where it was read.
+        position: Position,
+        /// Where it ends.
+        head: Position,
+    },
     /// The disk did not confirm a write. The process must end: a second fsync would lie.
     #[error("the disk did not confirm a write to the event log")]
     NotDurable {
@@ -104,4 +115,19 @@ pub trait LogBackend: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// The database could not be read.
     async fn head(&self) -> Result<Position, Error>;
+
+    /// Keeps every other writer of the log out: what is read from now on stays true until the next [`append`], which
+    /// lets them in again, or [`release`]. A log with one writer has nobody to keep out.
+    ///
+    /// [`append`]: Self::append
+    /// [`release`]: Self::release
+    ///
+    /// # Errors
+    /// The lock could not be had in time.
+    async fn hold(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Lets other writers in again after a [`hold`](Self::hold) that no append followed.
+    async fn release(&self) {}
 }

@@ -8,14 +8,16 @@ mod affected;
 mod cache;
 mod desk;
 mod flight;
+mod hold;
 mod load;
+mod settle;
 mod worker;
 
 pub use desk::Desk;
 
 use crate::backend::{Error, LogBackend};
 use crate::types::{Append, CommandRecord, Position, Recorded, StreamKey};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +28,7 @@ pub const BATCH_APPENDS_MAX: usize = 512;
 /// Bytes of events after which a batch takes no further append.
 pub const BATCH_BYTES_MAX: usize = 4 << 20;
 /// Times that one command may be decided again because others came first.
-pub const ATTEMPTS_MAX: u8 = 16;
+pub const ATTEMPTS_MAX: u8 = 64;
 /// Streams whose state is kept in memory.
 pub const STREAMS_CACHED_MAX: usize = 200_000;
 /// Claims that are kept in memory, held or not.
@@ -38,7 +40,7 @@ pub type FoldError = Box<dyn std::error::Error + Send + Sync>;
 /// How events become the state that is decided on.
 pub trait Model: Send + Sync + 'static {
     /// State of one stream.
-    type State: Send + Sync + 'static;
+    type State: Clone + Send + Sync + 'static;
 
     /// State of a stream without events.
     fn initial(&self, stream: &StreamKey) -> Self::State;
@@ -48,6 +50,10 @@ pub trait Model: Send + Sync + 'static {
     /// # Errors
     /// The event cannot be read; no command on this stream can be decided.
     fn fold(&self, state: &mut Self::State, event: &Recorded) -> Result<(), FoldError>;
+
+    /// Whether claims that the event's stream held may have been let go with it. Claims are let go with an event of
+    /// their holder or not at all.
+    fn lets_go(&self, event: &Recorded) -> bool;
 }
 
 /// One command on its way into the log.
@@ -155,11 +161,16 @@ impl Committer {
         model: M,
         options: Options,
     ) -> Result<Handle<M>, Error> {
-        let (head, follow) = watch::channel(backend.head().await?);
+        let head = Arc::new(watch::Sender::new(backend.head().await?));
         let (queue, jobs) = mpsc::channel(QUEUE_COMMANDS_MAX);
         let (closing, closed) = (CancellationToken::new(), CancellationToken::new());
-        let handle =
-            Handle { queue, head: follow, closing: closing.clone(), closed: closed.clone() };
+        let handle = Handle {
+            queue,
+            head: head.subscribe(),
+            announcer: Arc::downgrade(&head),
+            closing: closing.clone(),
+            closed: closed.clone(),
+        };
         let worker =
             worker::Worker::new(backend, model, worker::Ports { jobs, head, closing }, options);
         let guard = closed.drop_guard();
@@ -175,6 +186,8 @@ impl Committer {
 pub struct Handle<M: Model> {
     queue: mpsc::Sender<Box<dyn Job<M>>>,
     head: watch::Receiver<Position>,
+    /// Gone with the committer, so that those who follow the log see the end of it.
+    announcer: Weak<watch::Sender<Position>>,
     closing: CancellationToken,
     closed: CancellationToken,
 }
@@ -184,6 +197,7 @@ impl<M: Model> Clone for Handle<M> {
         Self {
             queue: self.queue.clone(),
             head: self.head.clone(),
+            announcer: self.announcer.clone(),
             closing: self.closing.clone(),
             closed: self.closed.clone(),
         }
@@ -219,6 +233,18 @@ impl<M: Model> Handle<M> {
     /// The committed head, for those who follow the log.
     pub fn head(&self) -> watch::Receiver<Position> {
         self.head.clone()
+    }
+
+    /// Tells those who follow the log that it has come this far, because of somebody else who writes it.
+    pub fn announce(&self, head: Position) {
+        if let Some(announcer) = self.announcer.upgrade() {
+            worker::announce(&announcer, head);
+        }
+    }
+
+    /// Whether jobs are still taken: it was not closed, and its task has not ended for any other reason.
+    pub fn alive(&self) -> bool {
+        !self.closing.is_cancelled() && !self.closed.is_cancelled()
     }
 
     /// Commands in the queue.

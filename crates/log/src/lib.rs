@@ -9,10 +9,13 @@ pub mod backend;
 pub mod clock;
 pub mod committer;
 pub mod conformance;
+pub mod delivery;
 pub mod memory;
+pub mod place;
 pub mod tailer;
 pub mod types;
 pub mod vault;
 
 pub use backend::{Error, LogBackend};
+pub use place::{Misfit, Place};
 pub use types::{Append, ClaimChange, ClaimKey, NewEvent, Position, Recorded, StreamKey, Verdict};

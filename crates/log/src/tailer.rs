@@ -50,7 +50,11 @@ impl Tailer {
             direction: Direction::Forward,
             limit: limit.min(READ_EVENTS_MAX),
         };
-        let events: Arc<[Recorded]> = self.backend.read(read).await?.events.into();
+        let page = self.backend.read(read).await?;
+        if page.head < position {
+            return Err(Error::Receded { position, head: page.head });
+        }
+        let events: Arc<[Recorded]> = page.events.into();
         if !events.is_empty() {
             *latest = events.clone();
         }
@@ -75,7 +79,7 @@ impl Follower {
     /// Waits for the next events, at least one and at most `limit`. A caller that goes away loses nothing.
     ///
     /// # Errors
-    /// The log could not be read, or has a hole: following must stop.
+    /// The log could not be read, has a hole, or ends before what was seen of it: following must stop.
     pub async fn next_page(&mut self, limit: usize) -> Result<Arc<[Recorded]>, Error> {
         loop {
             let events = self.tailer.page(self.position, limit.max(1)).await?;

@@ -169,16 +169,32 @@ pub struct Append {
 }
 
 impl Append {
+    /// The limit that the append passes, if any: whoever sent the command has to ask for less at once.
+    pub fn passes(&self) -> Option<&'static str> {
+        let large = |event: &NewEvent| {
+            event.meta.len() > EVENT_BYTES_MAX || event.data.len() > EVENT_BYTES_MAX
+        };
+        if self.events.len() > APPEND_EVENTS_MAX {
+            Some("a command leads to at most 256 events")
+        } else if self.expect.len() > APPEND_STREAMS_MAX {
+            Some("a command concerns at most 256 streams")
+        } else if self.events.iter().any(large) {
+            Some("an event of a command has at most 65,535 bytes")
+        } else {
+            None
+        }
+    }
+
     /// What the append breaks of the rules above, if anything.
     ///
     /// # Errors
     /// The first rule that it breaks.
     pub fn check(&self) -> Result<(), &'static str> {
-        if self.events.is_empty() || self.events.len() > APPEND_EVENTS_MAX {
-            return Err("an append has 1 to 256 events");
+        if let Some(limit) = self.passes() {
+            return Err(limit);
         }
-        if self.expect.len() > APPEND_STREAMS_MAX {
-            return Err("an append expects at most 256 streams");
+        if self.events.is_empty() {
+            return Err("an append has at least one event");
         }
         for (index, (stream, _)) in self.expect.iter().enumerate() {
             if self.expect.iter().skip(index + 1).any(|(other, _)| other == stream) {
@@ -186,9 +202,6 @@ impl Append {
             }
         }
         for event in &self.events {
-            if event.meta.len() > EVENT_BYTES_MAX || event.data.len() > EVENT_BYTES_MAX {
-                return Err("an event is larger than 65,535 bytes");
-            }
             if event.event_type.is_empty() || event.event_type.len() > TYPE_BYTES_MAX {
                 return Err("the name of an event type has 1 to 64 bytes");
             }

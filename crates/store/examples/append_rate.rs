@@ -1,6 +1,6 @@
-//! How many commands per second the committer appends to an SQLite log on this machine.
+//! How many commands per second the committer appends to a log on this machine.
 //!
-//! `append_rate [directory] [commands]`: each command appends 1.75 events of about 300 bytes on average, one in four
+//! `append_rate [directory | postgres://…] [commands]`: to an SQLite file in a folder, or to an empty database. Each command appends 1.75 events of about 300 bytes on average, one in four
 //! takes a claim. Deciding costs next to nothing, so these are ceilings.
 
 #![expect(clippy::print_stdout, reason = "prints its findings")]
@@ -11,7 +11,9 @@ use leadline_log::committer::{
     Committer, Desk, Draft, FoldError, Handle, Job, Model, Options, Outcome, Step,
 };
 use leadline_log::types::{Category, ClaimHolder};
-use leadline_log::{Append, ClaimChange, ClaimKey, NewEvent, Recorded, StreamKey};
+use leadline_log::{Append, ClaimChange, ClaimKey, LogBackend, NewEvent, Recorded, StreamKey};
+use leadline_store::postgres::log::PostgresLog;
+use leadline_store::postgres::{Database, Opening};
 use leadline_store::sqlite::lock::Lock;
 use leadline_store::sqlite::log::SqliteLog;
 use std::error::Error;
@@ -34,6 +36,10 @@ impl Model for Count {
     fn fold(&self, state: &mut u64, _: &Recorded) -> Result<(), FoldError> {
         *state += 1;
         Ok(())
+    }
+
+    fn lets_go(&self, _: &Recorded) -> bool {
+        false
     }
 }
 
@@ -141,22 +147,32 @@ fn fsync(directory: &Path, grow: bool) -> Result<Duration, Box<dyn Error>> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let directory = arguments.next().unwrap_or_else(|| ".".to_owned());
+    let place = arguments.next().unwrap_or_else(|| ".".to_owned());
     let commands: usize = arguments.next().map_or(Ok(200_000), |text| text.parse())?;
-    let directory = tempfile::tempdir_in(directory)?;
-    println!("fdatasync, growing:     {:?}", fsync(directory.path(), true)?);
-    println!("fdatasync, overwriting: {:?}", fsync(directory.path(), false)?);
-    let lock = Arc::new(Lock::acquire(&directory.path().join("log.db"))?);
-    let log = SqliteLog::open(lock, Arc::new(System), &System, true)?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        let handle = Committer::start(Arc::new(log), Count, Options::default()).await?;
-        for callers in [64, 1, 8, 64, 256, 1] {
-            let commands = if callers == 1 { commands / 10 } else { commands };
-            let elapsed = rate(&handle, callers, commands).await?;
-            let per_second = u128::try_from(commands)? * 1_000_000 / elapsed.as_micros().max(1);
-            println!("{callers:>4} callers: {per_second:>7} commands/s");
+        if place.starts_with("postgres") {
+            let opening = Opening { create: true, ..Opening::default() };
+            let database = Database::open(&place, opening).await?;
+            let log = PostgresLog::open(&database, None, &System).await?;
+            return print_rates(Arc::new(log), commands).await;
         }
-        handle.close().await;
-        Ok(())
+        let directory = tempfile::tempdir_in(place)?;
+        println!("fdatasync, growing:     {:?}", fsync(directory.path(), true)?);
+        println!("fdatasync, overwriting: {:?}", fsync(directory.path(), false)?);
+        let lock = Arc::new(Lock::acquire(&directory.path().join("log.db"))?);
+        let log = SqliteLog::open(lock, Arc::new(System), &System, true)?;
+        print_rates(Arc::new(log), commands).await
     })
+}
+
+async fn print_rates(log: Arc<dyn LogBackend>, commands: usize) -> Result<(), Box<dyn Error>> {
+    let handle = Committer::start(log, Count, Options::default()).await?;
+    for callers in [64, 1, 8, 64, 256, 1] {
+        let commands = if callers == 1 { commands / 10 } else { commands };
+        let elapsed = rate(&handle, callers, commands).await?;
+        let per_second = u128::try_from(commands)? * 1_000_000 / elapsed.as_micros().max(1);
+        println!("{callers:>4} callers: {per_second:>7} commands/s");
+    }
+    handle.close().await;
+    Ok(())
 }

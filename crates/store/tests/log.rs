@@ -155,11 +155,11 @@ async fn a_log_that_is_missing_is_not_made_by_accident() {
 /// reader reads, and look at its size.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_write_ahead_log_begins_again() {
-    const LIMIT: u64 = 33 << 20;
+    const LIMIT: u64 = 65 << 20;
     let directory = tempfile::tempdir().unwrap();
     let log = open(directory.path(), Arc::new(System));
     let mut version = 0;
-    for _ in 0..100 {
+    for _ in 0..300 {
         let batch =
             (0..16).map(|index| append(u128::from(version + index), version + index, 60_000));
         let batch: Arc<[Append]> = batch.collect();
@@ -173,5 +173,6 @@ async fn the_write_ahead_log_begins_again() {
     let size = |name| std::fs::metadata(directory.path().join(name)).unwrap().len();
     assert!(size("log.db") > LIMIT, "the test wrote too little");
     let wal = size("log.db-wal");
+    // The checkpoint needs time of a core that others may want: it would be four times the limit without it.
     assert!(wal < 3 * LIMIT, "the write-ahead log has grown to {wal} bytes");
 }

@@ -68,6 +68,11 @@ impl<K: Copy + Eq + Hash, V> Cache<K, V> {
         }
     }
 
+    pub(super) fn is_pinned(&self, key: &K) -> bool {
+        let slot = self.index.get(key).and_then(|slot| self.slots.get(*slot));
+        slot.is_some_and(|slot| slot.pins > 0)
+    }
+
     pub(super) fn remove(&mut self, key: &K) {
         if let Some(place) = self.index.remove(key) {
             self.slots.swap_remove(place);

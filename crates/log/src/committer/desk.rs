@@ -3,12 +3,33 @@
 use super::Model;
 use super::cache::Cache;
 use crate::types::{ClaimHolder, ClaimKey, StreamKey};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// State in memory: of streams with their version, and of claims. Runs ahead of the log by what is not settled yet.
 pub(super) struct Book<M: Model> {
     pub(super) streams: Cache<StreamKey, (u64, Arc<M::State>)>,
     pub(super) claims: Cache<ClaimKey, Option<ClaimHolder>>,
+}
+
+impl<M: Model> Book<M> {
+    /// Forgets the claims that these streams hold, so that no claim in memory is older than its holder: a decision on
+    /// an older one would not be sent back.
+    pub(super) fn forget_held(&mut self, streams: &HashSet<StreamKey>) {
+        if !streams.is_empty() {
+            let held = |holder: &ClaimHolder| streams.contains(&holder.holder);
+            self.claims.remove_where(|holder| holder.as_ref().is_some_and(held));
+        }
+    }
+
+    /// Forgets which of these claims are free. No stream tells when somebody else takes them.
+    pub(super) fn forget_free(&mut self, claims: &[ClaimKey]) {
+        for key in claims {
+            if self.claims.get(key).is_some_and(Option::is_none) && !self.claims.is_pinned(key) {
+                self.claims.remove(key);
+            }
+        }
+    }
 }
 
 /// Streams and claims.

@@ -14,7 +14,9 @@ use std::sync::Arc;
 pub(super) struct Entry<M: Model> {
     pub(super) job: Box<dyn Job<M>>,
     pub(super) attempts: u8,
-    /// What it waits for.
+    /// Everything that it asked for when it was last told to wait.
+    pub(super) asked: Keys,
+    /// What of it is not loaded yet.
     pub(super) missing: Keys,
 }
 

@@ -1,62 +1,94 @@
-//! What the committer's task reads on behalf of waiting jobs.
+//! What is read on behalf of waiting jobs, while all others go on.
 
 use super::desk::Keys;
-use super::flight::Landed;
-use super::worker::{Worker, landing};
+use super::worker::Worker;
 use super::{Model, Outcome};
 use crate::backend::Error;
-use crate::types::{ClaimKey, Recorded, StreamKey};
+use crate::types::{ClaimHolder, ClaimKey, Recorded, StreamKey};
 use std::collections::HashSet;
+use std::pin::Pin;
 use std::sync::Arc;
 
+/// The events of each stream and the holder of each claim that were asked for, in order.
+type Found = (Vec<Vec<Recorded>>, Vec<Option<ClaimHolder>>);
+
+/// A reading on its way.
+///
+/// Nothing in it can be changed by a job meanwhile: whoever changes a stream or claim has asked for it, and waits.
+pub(super) struct Loading {
+    streams: Vec<StreamKey>,
+    claims: Vec<ClaimKey>,
+    found: Pin<Box<dyn Future<Output = Result<Found, Error>> + Send>>,
+}
+
+/// Polls the reading; never ready where there is none.
+pub(super) async fn loaded(loading: &mut Option<Loading>) -> Result<Found, Error> {
+    match loading {
+        Some(loading) => loading.found.as_mut().await,
+        None => std::future::pending().await,
+    }
+}
+
 impl<M: Model> Worker<M> {
-    /// Loads what the waiting jobs miss, while the flight goes on.
-    pub(super) async fn load(&mut self) -> Option<Result<Vec<Landed>, Arc<Error>>> {
+    /// Begins to read what the waiting jobs miss, unless a reading is on its way: then it is the next one's turn.
+    pub(super) fn begin_load(&mut self) {
+        if self.loading.is_some() {
+            return;
+        }
         let (mut streams, mut claims) = (HashSet::new(), HashSet::new());
         for entry in &self.waiting {
             streams.extend(&entry.missing.streams);
             claims.extend(&entry.missing.claims);
         }
+        if streams.is_empty() && claims.is_empty() {
+            return;
+        }
         let streams: Vec<StreamKey> = streams.into_iter().copied().collect();
         let claims: Vec<ClaimKey> = claims.into_iter().copied().collect();
         let backend = self.backend.clone();
-        let loading = async {
+        let (wanted, keys) = (streams.clone(), claims.clone());
+        let found = Box::pin(async move {
             let events =
-                if streams.is_empty() { Vec::new() } else { backend.streams(&streams).await? };
-            let holders =
-                if claims.is_empty() { Vec::new() } else { backend.claims(&claims).await? };
+                if wanted.is_empty() { Vec::new() } else { backend.streams(&wanted).await? };
+            let holders = if keys.is_empty() { Vec::new() } else { backend.claims(&keys).await? };
             Ok((events, holders))
-        };
-        let mut loading = std::pin::pin!(loading);
-        let mut landed = None;
-        let loaded = loop {
-            let in_flight = self.flight.is_some() && landed.is_none();
-            tokio::select! {
-                biased;
-                loaded = &mut loading => break loaded,
-                result = landing(&mut self.flight), if in_flight => landed = Some(result),
+        });
+        self.loading = Some(Loading { streams, claims, found });
+    }
+
+    /// Takes in what was read.
+    pub(super) fn end_load(&mut self, found: Result<Found, Error>) {
+        let Some(Loading { streams, claims, .. }) = self.loading.take() else { return };
+        let (events, holders) = match found {
+            Ok(found) => found,
+            Err(error) => {
+                let error = Arc::new(error);
+                return self.fail_waiting(&error, |missing| {
+                    missing.streams.iter().any(|stream| streams.contains(stream))
+                        || missing.claims.iter().any(|key| claims.contains(key))
+                });
             }
         };
-        match loaded {
-            Ok((events, holders)) => {
-                for (key, holder) in claims.iter().zip(holders) {
-                    self.book.claims.put(*key, holder);
-                }
-                for (stream, events) in streams.iter().zip(events) {
-                    self.fold(*stream, &events);
-                }
-                for entry in &mut self.waiting {
-                    entry.missing.clear();
-                }
-            }
-            Err(error) => self.fail_waiting(&Arc::new(error), |_| true),
+        for (stream, events) in streams.iter().zip(events) {
+            self.fold(*stream, &events);
         }
-        landed
+        for (key, holder) in claims.iter().zip(holders) {
+            self.book.claims.put(*key, holder);
+        }
+        let (streams, claims): (HashSet<_>, HashSet<_>) =
+            (streams.into_iter().collect(), claims.into_iter().collect());
+        for entry in &mut self.waiting {
+            entry.missing.streams.retain(|stream| !streams.contains(stream));
+            entry.missing.claims.retain(|key| !claims.contains(key));
+        }
     }
 
     /// Takes a stream's events in; fails the jobs that need it where it cannot be read.
     fn fold(&mut self, stream: StreamKey, events: &[Recorded]) {
         let mut state = self.model.initial(&stream);
+        if events.iter().any(|event| self.model.lets_go(event)) {
+            self.book.forget_held(&HashSet::from([stream]));
+        }
         for event in events {
             if let Err(source) = self.model.fold(&mut state, event) {
                 let error = Arc::new(Error::Corrupt { position: event.position, source });

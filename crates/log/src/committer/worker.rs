@@ -4,9 +4,11 @@ use super::affected::Affected;
 use super::cache::Cache;
 use super::desk::{Book, Desk, Keys};
 use super::flight::{self, Drafted, Entry, Flight, Landed};
+use super::hold::Contention;
+use super::load::{Loading, loaded};
 use super::{
-    ATTEMPTS_MAX, BATCH_APPENDS_MAX, BATCH_BYTES_MAX, CLAIMS_CACHED_MAX, Draft, Job, Model,
-    Options, Outcome, QUEUE_COMMANDS_MAX, STREAMS_CACHED_MAX, Step,
+    BATCH_APPENDS_MAX, BATCH_BYTES_MAX, CLAIMS_CACHED_MAX, Draft, Job, Model, Options, Outcome,
+    QUEUE_COMMANDS_MAX, STREAMS_CACHED_MAX, Step,
 };
 use crate::backend::{Error, LogBackend};
 use crate::types::{Append, ClaimChange, NewEvent, Position, StreamKey, Verdict};
@@ -19,8 +21,24 @@ use tokio_util::sync::CancellationToken;
 /// The worker's ends of the handle's channels.
 pub(super) struct Ports<M: Model> {
     pub(super) jobs: mpsc::Receiver<Box<dyn Job<M>>>,
-    pub(super) head: watch::Sender<Position>,
+    pub(super) head: Arc<watch::Sender<Position>>,
     pub(super) closing: CancellationToken,
+}
+
+impl<M: Model> Ports<M> {
+    /// Tells those who follow the log how far it has come.
+    pub(super) fn announce(&self, head: Position) {
+        announce(&self.head, head);
+    }
+}
+
+/// Moves a head forward, never back.
+pub(super) fn announce(known: &watch::Sender<Position>, head: Position) {
+    known.send_if_modified(|known| {
+        let moves = head > *known;
+        *known = head.max(*known);
+        moves
+    });
 }
 
 pub(super) struct Worker<M: Model> {
@@ -28,21 +46,23 @@ pub(super) struct Worker<M: Model> {
     pub(super) backend: Arc<dyn LogBackend>,
     pub(super) model: M,
     pub(super) book: Book<M>,
-    ports: Ports<M>,
+    pub(super) ports: Ports<M>,
     on_fatal: Box<dyn FnOnce(Arc<Error>) + Send>,
     /// Jobs to decide, in order.
     pub(super) waiting: VecDeque<Entry<M>>,
     /// Jobs whose command id is on its way already, until that one is settled.
-    held: Vec<Entry<M>>,
+    pub(super) held: Vec<Entry<M>>,
     /// The batch that is being formed, and its appends.
-    jobs: Vec<Drafted<M>>,
-    appends: Vec<Append>,
-    bytes: usize,
+    pub(super) jobs: Vec<Drafted<M>>,
+    pub(super) appends: Vec<Append>,
+    pub(super) bytes: usize,
     /// Command ids of the batch that is being formed and of the one in flight.
-    ids: HashSet<[u8; 16]>,
+    pub(super) ids: HashSet<[u8; 16]>,
     /// An append that lets go of claims unnamed is on its way: nothing is decided until it is settled.
-    barrier: bool,
+    pub(super) barrier: bool,
     pub(super) flight: Option<Flight<M>>,
+    pub(super) loading: Option<Loading>,
+    pub(super) contention: Contention,
     ended: bool,
 }
 
@@ -53,6 +73,7 @@ impl<M: Model> Worker<M> {
         ports: Ports<M>,
         options: Options,
     ) -> Self {
+        let head = *ports.head.borrow();
         let book =
             Book { streams: Cache::new(STREAMS_CACHED_MAX), claims: Cache::new(CLAIMS_CACHED_MAX) };
         Self {
@@ -70,37 +91,60 @@ impl<M: Model> Worker<M> {
             ids: HashSet::new(),
             barrier: false,
             flight: None,
+            loading: None,
+            contention: Contention::begin(head),
             ended: false,
         }
     }
 
     pub(super) async fn run(mut self) {
         loop {
-            self.drain();
-            self.decide();
-            let landed = if self.flight.is_none() && !self.appends.is_empty() {
+            if !self.contention.holding {
+                self.drain();
+            }
+            self.hold_where_contended().await;
+            if self.contention.decides() {
+                self.decide();
+                self.begin_load();
+            }
+            self.release_where_idle().await;
+            let launches = !self.appends.is_empty() && !self.completes();
+            let landed = if self.flight.is_none() && launches {
                 self.launch().await
-            } else if self.waiting.iter().any(|entry| !entry.missing.is_empty()) {
-                self.load().await
             } else if self.ended && self.flight.is_none() && self.waiting.is_empty() {
                 return;
             } else {
                 self.wait().await
             };
-            match landed {
-                None => {}
-                Some(Ok(landed)) => {
-                    self.settle(landed);
-                    // Those that were just answered may have their next command ready: they share a batch.
-                    tokio::task::yield_now().await;
-                }
-                Some(Err(error)) => return self.stop(error),
+            if let Some(landed) = landed
+                && let Err(error) = self.land(landed).await
+            {
+                return self.stop(error);
             }
         }
     }
 
+    /// Answers a batch, and the next one where that one has landed meanwhile.
+    async fn land(&mut self, landed: Result<Vec<Landed>, Arc<Error>>) -> Result<(), Arc<Error>> {
+        let mut next = Some(landed);
+        while let Some(landed) = next.take() {
+            let landed = landed?;
+            let Some(flight) = self.flight.take() else { return Ok(()) };
+            let all = landed.iter().all(|landed| matches!(landed, Ok(Verdict::Committed { .. })));
+            if all && !self.appends.is_empty() && self.contention.decides() {
+                // Nothing that was decided meanwhile rests on what did not happen: the database goes on with it while
+                // this batch is answered.
+                next = self.launch().await;
+            }
+            self.settle(flight, landed);
+        }
+        // Those that were just answered may have their next command ready: they share a batch.
+        tokio::task::yield_now().await;
+        Ok(())
+    }
+
     /// Takes over what is queued, as far as the batch has room.
-    fn drain(&mut self) {
+    pub(super) fn drain(&mut self) {
         while self.room() && self.waiting.len() + self.appends.len() < self.batch_appends {
             match self.ports.jobs.try_recv() {
                 Ok(job) => self.take(job),
@@ -114,7 +158,12 @@ impl<M: Model> Worker<M> {
     }
 
     fn take(&mut self, job: Box<dyn Job<M>>) {
-        self.waiting.push_back(Entry { job, attempts: 0, missing: Keys::default() });
+        self.waiting.push_back(Entry {
+            job,
+            attempts: 0,
+            asked: Keys::default(),
+            missing: Keys::default(),
+        });
     }
 
     /// Whether the batch may take another append.
@@ -122,13 +171,20 @@ impl<M: Model> Worker<M> {
         self.appends.len() < self.batch_appends && self.bytes < BATCH_BYTES_MAX && !self.barrier
     }
 
-    /// Waits for the flight to land, for a job, or for the end. Only the first gives something back.
+    /// Waits for the flight to land, for what was missing, for a job, or for the end. Only the first gives something
+    /// back.
     async fn wait(&mut self) -> Option<Result<Vec<Landed>, Arc<Error>>> {
-        let room = self.room() && self.waiting.len() + self.appends.len() < self.batch_appends;
-        let in_flight = self.flight.is_some();
+        let room = self.room()
+            && !self.contention.holding
+            && self.waiting.len() + self.appends.len() < self.batch_appends;
+        let (in_flight, loads) = (self.flight.is_some(), self.loading.is_some());
         tokio::select! {
             biased;
             landed = landing(&mut self.flight), if in_flight => Some(landed),
+            found = loaded(&mut self.loading), if loads => {
+                self.end_load(found);
+                None
+            }
             job = self.ports.jobs.recv(), if room && !self.ended => {
                 match job {
                     Some(job) => self.take(job),
@@ -149,11 +205,13 @@ impl<M: Model> Worker<M> {
         let mut parked: VecDeque<Entry<M>> = VecDeque::new();
         let mut awaited = Affected::default();
         let (mut asked, mut missing) = (Keys::default(), Keys::default());
-        let mut order_held = false;
+        let (mut order_held, mut decided) = (false, Vec::new());
         while self.room() {
             let Some(mut entry) = self.waiting.pop_front() else { break };
             let in_order = entry.job.in_order();
             if !entry.missing.is_empty() {
+                awaited.streams.extend(&entry.asked.streams);
+                awaited.claims.extend(&entry.asked.claims);
                 order_held |= in_order;
                 parked.push_back(entry);
                 continue;
@@ -167,14 +225,18 @@ impl<M: Model> Worker<M> {
                 missing: &mut missing,
             });
             match step {
-                Step::Done => entry.job.finish(Outcome::Done),
+                Step::Done => {
+                    decided.extend_from_slice(&asked.claims);
+                    entry.job.finish(Outcome::Done);
+                }
                 Step::Wait if missing.is_empty() => {
                     let reason = "the command waits for nothing".to_owned();
                     entry.job.finish(Outcome::Failed(Arc::new(Error::Unacceptable { reason })));
                 }
                 Step::Wait => {
-                    awaited.streams.extend(asked.streams.drain(..));
-                    awaited.claims.extend(asked.claims.drain(..));
+                    awaited.streams.extend(&asked.streams);
+                    awaited.claims.extend(&asked.claims);
+                    entry.asked = std::mem::take(&mut asked);
                     entry.missing = std::mem::take(&mut missing);
                     order_held |= in_order;
                     parked.push_back(entry);
@@ -186,9 +248,13 @@ impl<M: Model> Worker<M> {
                     awaited.claims.extend(asked.claims.drain(..));
                     parked.push_back(entry);
                 }
-                Step::Append(draft) => self.draft(entry, draft, &mut asked),
+                Step::Append(draft) => {
+                    decided.extend_from_slice(&asked.claims);
+                    self.draft(entry, draft, &mut asked);
+                }
             }
         }
+        self.book.forget_free(&decided);
         parked.append(&mut self.waiting);
         self.waiting = parked;
     }
@@ -237,102 +303,10 @@ impl<M: Model> Worker<M> {
             Poll::Pending => None,
         };
         self.bytes = 0;
+        // The append lets other writers in again.
+        self.contention.holding = false;
         self.flight = Some(Flight { jobs, appends, landing });
         landed
-    }
-
-    /// Gives every job of the landed batch its verdict, and decides again what rested on an append that did not happen.
-    fn settle(&mut self, landed: Vec<Landed>) {
-        let Some(Flight { jobs, appends, .. }) = self.flight.take() else { return };
-        let head = landed.iter().rev().find_map(|landed| match landed {
-            Ok(Verdict::Committed { last, .. }) => Some(*last),
-            _ => None,
-        });
-        if let Some(head) = head {
-            self.ports.head.send_replace(head);
-        }
-        let (mut affected, mut again) = (Affected::default(), VecDeque::new());
-        for ((job, append), landed) in jobs.into_iter().zip(appends.iter()).zip(landed) {
-            self.release(&job, append);
-            let Drafted { mut entry, .. } = job;
-            if !matches!(landed, Ok(Verdict::Committed { .. })) {
-                affected.add(append);
-            }
-            match landed {
-                Ok(Verdict::Committed { first, last, recorded_at }) => {
-                    self.forget_released(append);
-                    entry.job.finish(Outcome::Committed { first, last, recorded_at });
-                }
-                Ok(Verdict::Duplicate(record)) => entry.job.finish(Outcome::Duplicate(record)),
-                Ok(Verdict::Bounced(bounce)) => {
-                    affected.streams.extend(bounce.streams.iter().map(|(stream, _)| *stream));
-                    affected.claims.extend(bounce.claims.iter().map(|(key, _)| *key));
-                    entry.attempts += 1;
-                    if entry.attempts < ATTEMPTS_MAX {
-                        again.push_back(entry);
-                    } else {
-                        let error = Error::Busy { waiting: self.waiting.len() };
-                        entry.job.finish(Outcome::Failed(Arc::new(error)));
-                    }
-                }
-                Err(error) => entry.job.finish(Outcome::Failed(error)),
-            }
-        }
-        if !affected.is_empty() {
-            self.redecide(&mut affected, &mut again);
-        }
-        again.extend(self.held.drain(..));
-        again.append(&mut self.waiting);
-        self.waiting = again;
-        self.barrier = self.appends.iter().any(flight::releases_subject);
-    }
-
-    /// Lets go of what a job of the batch held on to.
-    fn release(&mut self, job: &Drafted<M>, append: &Append) {
-        self.ids.remove(&append.command_id);
-        for stream in &job.written {
-            self.book.streams.unpin(stream);
-        }
-        for key in flight::changed_claims(append) {
-            self.book.claims.unpin(&key);
-        }
-    }
-
-    /// Forgets the claims that an append let go unnamed.
-    fn forget_released(&mut self, append: &Append) {
-        for change in &append.claims {
-            if let ClaimChange::ReleaseSubject(subject) = change {
-                self.book.claims.remove_where(|holder| {
-                    holder.is_some_and(|holder| holder.subject == Some(*subject))
-                });
-            }
-        }
-    }
-
-    /// Takes out of the batch what rests on something affected, and forgets all that is affected.
-    fn redecide(&mut self, affected: &mut Affected, again: &mut VecDeque<Entry<M>>) {
-        let jobs = std::mem::take(&mut self.jobs);
-        let appends = std::mem::take(&mut self.appends);
-        for (job, append) in jobs.into_iter().zip(appends) {
-            if affected.concerns(&append, &job.claims) {
-                affected.add(&append);
-                self.release(&job, &append);
-                self.bytes = self.bytes.saturating_sub(append.bytes());
-                again.push_back(job.entry);
-            } else {
-                self.jobs.push(job);
-                self.appends.push(append);
-            }
-        }
-        for stream in &affected.streams {
-            self.book.streams.remove(stream);
-        }
-        for key in &affected.claims {
-            self.book.claims.remove(key);
-        }
-        if affected.all_claims {
-            self.book.claims.remove_where(|_| true);
-        }
     }
 
     /// Fails everything that was accepted and ends: the disk can no longer be trusted.
@@ -366,9 +340,7 @@ fn check<S>(append: &Append, states: &[(StreamKey, S)]) -> Result<(), &'static s
 }
 
 /// Polls the flight; never ready where there is none.
-pub(super) async fn landing<M: Model>(
-    flight: &mut Option<Flight<M>>,
-) -> Result<Vec<Landed>, Arc<Error>> {
+async fn landing<M: Model>(flight: &mut Option<Flight<M>>) -> Result<Vec<Landed>, Arc<Error>> {
     match flight {
         Some(flight) => flight.landing.as_mut().await,
         None => std::future::pending().await,

@@ -38,6 +38,30 @@ async fn prove_decisions(log: &Log) -> usize {
     events.len()
 }
 
+/// Two committers, each on a connection of its own to one log, fight over one stream: none of their callers loses a
+/// command, and every decision rests on the history before it. For logs that several processes may write.
+pub async fn two_committers_share_a_hot_stream(log: Log, other: Log) {
+    let handles = [start(&log).await, start(&other).await];
+    let callers: Vec<_> = (0..8)
+        .map(|caller: u64| {
+            let handle = handles[(caller % 2) as usize].clone();
+            tokio::spawn(async move {
+                for round in 0..50 {
+                    let command = work(caller * 100 + round, &[1, 2 + caller]);
+                    assert!(is_committed(&run(&handle, command).await));
+                }
+            })
+        })
+        .collect();
+    for caller in callers {
+        caller.await.unwrap();
+    }
+    for handle in handles {
+        handle.close().await;
+    }
+    assert_eq!(prove_decisions(&log).await, 800);
+}
+
 /// Sixteen callers on one stream: every command commits, each on the state that the one before it left.
 pub async fn a_hot_stream_loses_nothing(log: Log, _: Arc<TestClock>) {
     let handle = start(&log).await;

@@ -20,6 +20,10 @@ impl Model for Digest {
         *state = digest(*state, &recorded.event.event_id);
         Ok(())
     }
+
+    fn lets_go(&self, _: &Recorded) -> bool {
+        true
+    }
 }
 
 pub(super) fn digest(state: u64, id: &uuid::Uuid) -> u64 {

@@ -46,7 +46,7 @@ impl SqliteLog {
         let path = lock.database().to_owned();
         let mut connection = connect(&path, create)?;
         let identity = schema::prepare(&mut connection, ids)?;
-        let names = Arc::new(names::Names::load(&connection).map_err(failed("read the names"))?);
+        let names = Arc::new(names::load(&connection).map_err(failed("read the names"))?);
         let reader = || {
             let reader = connect(&path, false)?;
             schema::prepare_reader(&reader)?;
@@ -56,6 +56,19 @@ impl SqliteLog {
         let readers = reader::Readers::start(reader, &names)?;
         let writer = writer::Writer::start(writer::Parts { connection, helper, names, clock })?;
         Ok(Self { identity, readers, writer, lock })
+    }
+
+    /// Raises the epoch of the log that `lock` is the lock of, so that nobody who followed it goes on unawares.
+    ///
+    /// # Errors
+    /// There is no such log, or it cannot be read or written.
+    pub fn raise_epoch(lock: &Lock, ids: &dyn IdGen) -> Result<LogIdentity, Error> {
+        let mut connection = connect(lock.database(), false)?;
+        schema::prepare(&mut connection, ids)?;
+        connection
+            .execute("UPDATE meta SET epoch = epoch + 1", ())
+            .map_err(failed("raise the epoch"))?;
+        schema::prepare(&mut connection, ids)
     }
 
     /// The lock that is held while the log is open.

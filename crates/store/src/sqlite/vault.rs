@@ -5,6 +5,7 @@
 //! and deleted rows leave copies where pages were split or merged before.
 
 use super::failed;
+use crate::keys::{self, Stock};
 use async_trait::async_trait;
 use leadline_log::Error;
 use leadline_log::clock::IdGen;
@@ -16,10 +17,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 use zeroize::Zeroize;
 
-/// Subjects minted at once.
-pub const BLOCK_SUBJECTS: usize = 1024;
-/// Subjects in stock below which the next block is minted.
-const STOCK_SUBJECTS_MIN: usize = BLOCK_SUBJECTS / 2;
 /// Keys kept in memory.
 pub const KEYS_CACHED_MAX: usize = 65_536;
 /// What stands in the place of a destroyed key.
@@ -48,9 +45,7 @@ pub struct SqliteVault {
 struct Inner {
     connection: Mutex<Connection>,
     ids: Arc<dyn IdGen>,
-    stock: Mutex<VecDeque<MintedSubject>>,
-    /// Held by whoever mints a block.
-    minting: tokio::sync::Mutex<()>,
+    stock: Stock,
     cache: Mutex<Cache>,
 }
 
@@ -84,8 +79,7 @@ impl SqliteVault {
         let inner = Inner {
             connection: Mutex::new(connection),
             ids,
-            stock: Mutex::default(),
-            minting: tokio::sync::Mutex::default(),
+            stock: Stock::default(),
             cache: Mutex::default(),
         };
         Ok(Self { hash_key, inner: Arc::new(inner) })
@@ -117,20 +111,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Inner {
-    /// Makes sure that the stock is not low. Only one block is minted at a time.
+    /// Makes sure that the stock is not low.
     async fn refill(self: &Arc<Self>) -> Result<(), Error> {
-        let _minting = self.minting.lock().await;
-        if lock(&self.stock).len() >= STOCK_SUBJECTS_MIN {
-            return Ok(());
-        }
-        blocking(self, Self::mint_block).await
+        self.stock.refill(blocking(self, Self::mint_block)).await
     }
 
-    fn mint_block(&self) -> Result<(), Error> {
-        let mut block = Vec::with_capacity(BLOCK_SUBJECTS);
-        for _ in 0..BLOCK_SUBJECTS {
-            block.push(MintedSubject { subject: self.ids.next(), key: random_key()? });
-        }
+    fn mint_block(&self) -> Result<Vec<MintedSubject>, Error> {
+        let block = keys::block(&*self.ids)?;
         let mut connection = lock(&self.connection);
         let store = |connection: &mut Connection| -> rusqlite::Result<()> {
             let transaction =
@@ -145,8 +132,7 @@ impl Inner {
             transaction.commit()
         };
         store(&mut connection).map_err(failed("mint keys"))?;
-        lock(&self.stock).extend(block);
-        Ok(())
+        Ok(block)
     }
 
     fn load(&self, subjects: &[Uuid]) -> Result<Vec<Option<Key>>, Error> {
@@ -221,15 +207,12 @@ impl Vault for SqliteVault {
 
     async fn mint(&self) -> Result<MintedSubject, Error> {
         loop {
-            let (minted, left) = {
-                let mut stock = lock(&self.inner.stock);
-                (stock.pop_front(), stock.len())
-            };
+            let (minted, low) = self.inner.stock.take();
             let Some(minted) = minted else {
                 self.inner.refill().await?;
                 continue;
             };
-            if left == STOCK_SUBJECTS_MIN.saturating_sub(1) {
+            if low {
                 let inner = self.inner.clone();
                 drop(tokio::spawn(async move {
                     if let Err(error) = inner.refill().await {
@@ -271,7 +254,7 @@ fn prepare(connection: &mut Connection) -> Result<Key, Error> {
     if format == 0 {
         transaction.execute_batch(include_str!("vault.sql")).map_err(failed("make the vault"))?;
         transaction
-            .execute("INSERT INTO secret (one, hash_key) VALUES (1, ?1)", [random_key()?.0])
+            .execute("INSERT INTO secret (one, hash_key) VALUES (1, ?1)", [keys::random()?.0])
             .map_err(failed("make the vault"))?;
     } else if format > FORMAT || application != APPLICATION_ID {
         let source = "the file is of a newer version of leadline, or of another product".into();
@@ -282,11 +265,4 @@ fn prepare(connection: &mut Connection) -> Result<Key, Error> {
         .map_err(failed("read the hash key"))?;
     transaction.commit().map_err(failed("make the vault"))?;
     Ok(key)
-}
-
-fn random_key() -> Result<Key, Error> {
-    let mut key = [0; 32];
-    getrandom::fill(&mut key)
-        .map_err(|source| Error::Unavailable { attempt: "mint a key", source: Box::new(source) })?;
-    Ok(Key(key))
 }

@@ -59,11 +59,12 @@ fn connect(path: &Path) -> Result<Connection, Error> {
     )?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(failed("open the file"))?;
+    // Not mapped into memory: whoever truncates a mapped file, or a disk that fails to read it, ends the process.
     connection
         .execute_batch(
             "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
              PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; PRAGMA busy_timeout = 5000;
-             PRAGMA mmap_size = 1073741824; PRAGMA wal_autocheckpoint = 8000;",
+             PRAGMA wal_autocheckpoint = 8000;",
         )
         .map_err(failed("configure the file"))?;
     connection.set_prepared_statement_cache_capacity(256);

@@ -3,7 +3,7 @@
 //! Most conditions are decided by the versions that the writer remembers; the rest by the unique indexes. Only where
 //! an index objects to an event is the batch undone and judged again with every version looked up first.
 
-use super::names::Names;
+use crate::names::Names;
 use leadline_log::types::{
     Append, Bounce, ClaimChange, ClaimHolder, ClaimKey, CommandRecord, Position, StreamKey, Verdict,
 };

@@ -1,6 +1,6 @@
 //! Threads that read, each with a connection of its own, in short transactions.
 
-use super::names::Names;
+use crate::names::Names;
 use crate::sqlite::failed;
 use bytes::Bytes;
 use leadline_log::Error;

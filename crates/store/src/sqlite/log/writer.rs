@@ -5,11 +5,12 @@
 //! a helper moves most of it while commits go on, and the writer moves the small rest between two commits.
 
 use super::batch::{Batch, Memory, Statements, Undone, is_constraint};
-use super::names::Names;
+use super::names;
+use crate::names::{Names, words};
 use crate::sqlite::failed;
 use leadline_log::Error;
 use leadline_log::clock::Clock;
-use leadline_log::types::{Append, ClaimChange, StreamKey, Verdict};
+use leadline_log::types::{Append, StreamKey, Verdict};
 use rusqlite::{Connection, ErrorCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -20,8 +21,8 @@ use tokio::sync::{mpsc, oneshot};
 
 /// Batches that may wait for the writer.
 const BATCHES_MAX: usize = 64;
-/// Pages of the write-ahead log from which on it is moved into the database: 32 MiB.
-const WAL_PAGES: i32 = 8192;
+/// Pages of the write-ahead log from which on it is moved into the database: 64 MiB.
+const WAL_PAGES: i32 = 16384;
 /// How often the writer looks for the next batch before it sleeps; a few tens of microseconds in all.
 const AWAKE_ROUNDS: u32 = 100;
 /// A batch of at most so many appends comes from few callers, whose time is the writer's.
@@ -147,7 +148,7 @@ impl Session<'_> {
         for append in batch {
             append.check().map_err(|rule| Error::Unacceptable { reason: rule.to_owned() })?;
         }
-        self.names.add(self.connection, words(batch)).map_err(failed("store names"))?;
+        names::add(self.names, self.connection, words(batch)).map_err(failed("store names"))?;
         if let Some(verdicts) = self.transact(batch, false)? {
             return Ok(verdicts);
         }
@@ -207,18 +208,6 @@ impl Session<'_> {
         }
         self.statements.rollback.execute(()).map(drop).map_err(failed("roll back"))
     }
-}
-
-/// Every name that a batch needs in the dictionary.
-fn words(batch: &[Append]) -> impl Iterator<Item = &str> {
-    batch.iter().flat_map(|append| {
-        let events = append.events.iter();
-        let holders = append.claims.iter().filter_map(|change| match change {
-            ClaimChange::Take(_, holder) => Some(holder.holder.category.as_str()),
-            ClaimChange::Release(_) | ClaimChange::ReleaseSubject(_) => None,
-        });
-        events.flat_map(|event| [event.stream.category.as_str(), &*event.event_type]).chain(holders)
-    })
 }
 
 /// Whether a commit failed in a way that leaves unknown what is on the disk.

@@ -1,7 +1,7 @@
 //! What is read from the views' file.
 
 use super::failed;
-use super::schema::{Generations, Tables, check};
+use crate::generations::{Generations, Tables, check};
 use leadline_log::Position;
 use leadline_log::types::LogIdentity;
 use leadline_views::store::{
@@ -24,13 +24,13 @@ pub(super) fn stored_checkpoint(
 ) -> rusqlite::Result<Option<Checkpoint>> {
     connection
         .prepare_cached(
-            "SELECT log, epoch, fingerprint, position FROM checkpoint
+            "SELECT log, epoch, fingerprint, position, event FROM checkpoint
              WHERE name = ?1 AND generation = ?2",
         )?
         .query_row((&tables.view, tables.number), |row| {
             let log = LogIdentity { id: uuid(row, 0)?, epoch: unsigned(row.get(1)?) };
             let position = Position(unsigned(row.get(3)?));
-            Ok(Checkpoint { log, position, fingerprint: row.get(2)? })
+            Ok(Checkpoint { log, position, event: uuid(row, 4)?, fingerprint: row.get(2)? })
         })
         .optional()
 }
@@ -48,7 +48,7 @@ fn tables(
     check(view)?;
     let generations =
         Generations::read(connection, view).map_err(failed("read the generations of a view"))?;
-    Ok(Generations::tables(view, generations.number(generation)))
+    Ok(Tables::numbered("", view, generations.number(generation)))
 }
 
 pub(super) fn checkpoint(

@@ -1,7 +1,8 @@
 //! The tables: two that say which generations there are, and four per generation of a view.
 
 use super::failed;
-use leadline_views::store::{Error, Generation};
+use crate::generations::{Generations, Tables};
+use leadline_views::store::Error;
 use rusqlite::{Connection, OptionalExtension};
 
 /// Raised with every change of the tables below: another one's file is emptied, for the log has it all.
@@ -29,36 +30,14 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), Error> {
              CREATE TABLE IF NOT EXISTS checkpoint (
                  name TEXT NOT NULL, generation INTEGER NOT NULL, log BLOB NOT NULL,
                  epoch INTEGER NOT NULL, fingerprint INTEGER NOT NULL, position INTEGER NOT NULL,
-                 PRIMARY KEY (name, generation)) WITHOUT ROWID;
+                 event BLOB NOT NULL, PRIMARY KEY (name, generation)) WITHOUT ROWID;
              PRAGMA user_version = {VERSION};
              COMMIT;"
         ))
         .map_err(&broken)
 }
 
-/// The tables of one generation.
-#[derive(Clone, Debug)]
-pub(super) struct Tables {
-    pub(super) view: String,
-    pub(super) number: i64,
-    pub(super) by_time: String,
-    pub(super) by_position: String,
-    pub(super) current: String,
-    pub(super) state: String,
-}
-
 impl Tables {
-    fn of(view: &str, number: i64) -> Self {
-        Self {
-            view: view.to_owned(),
-            number,
-            by_time: format!("{view}_{number}_by_time"),
-            by_position: format!("{view}_{number}_by_position"),
-            current: format!("{view}_{number}_current"),
-            state: format!("{view}_{number}_state"),
-        }
-    }
-
     fn create(&self, connection: &Connection) -> rusqlite::Result<()> {
         let Self { by_time, by_position, current, state, .. } = self;
         for history in [by_time, by_position] {
@@ -102,15 +81,6 @@ impl Tables {
     }
 }
 
-/// The generations of a view, by their numbers.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Generations {
-    pub(super) last: i64,
-    pub(super) live: Option<i64>,
-    pub(super) former: Option<i64>,
-    pub(super) next: Option<i64>,
-}
-
 impl Generations {
     pub(super) fn read(connection: &Connection, view: &str) -> rusqlite::Result<Self> {
         let found = connection
@@ -136,26 +106,8 @@ impl Generations {
     /// Tables of a new generation.
     pub(super) fn add(&mut self, connection: &Connection, view: &str) -> rusqlite::Result<Tables> {
         self.last += 1;
-        let tables = Tables::of(view, self.last);
+        let tables = Tables::of("", view, self.last);
         tables.create(connection)?;
         Ok(tables)
     }
-
-    pub(super) fn tables(view: &str, number: Option<i64>) -> Option<Tables> {
-        number.map(|number| Tables::of(view, number))
-    }
-
-    pub(super) const fn number(&self, generation: Generation) -> Option<i64> {
-        match generation {
-            Generation::Live => self.live,
-            Generation::Next => self.next,
-        }
-    }
-}
-
-/// Names of views are parts of names of tables, so they are lower-case letters only.
-pub(super) fn check(view: &str) -> Result<(), Error> {
-    let good = !view.is_empty() && view.len() <= 32 && view.bytes().all(|b| b.is_ascii_lowercase());
-    let unbuilt = || Error::Unbuilt { view: view.chars().take(64).collect() };
-    good.then_some(()).ok_or_else(unbuilt)
 }

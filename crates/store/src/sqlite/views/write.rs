@@ -2,7 +2,7 @@
 
 use super::failed;
 use super::read::stored_checkpoint;
-use super::schema::{Generations, Tables, check};
+use crate::generations::{Generations, Tables, check};
 use leadline_log::Position;
 use leadline_views::store::{Commit, Error, Generation, KeyChange, OPEN, Outcome};
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior};
@@ -35,10 +35,16 @@ fn commit_one(connection: &Connection, commit: &Commit) -> rusqlite::Result<Outc
     let Some(tables) = target(connection, commit)? else { return Ok(Outcome::Stale) };
     let moved = connection
         .prepare_cached(
-            "UPDATE checkpoint SET position = ?3
+            "UPDATE checkpoint SET position = ?3, event = ?5
              WHERE name = ?1 AND generation = ?2 AND position = ?4",
         )?
-        .execute((&tables.view, tables.number, signed(commit.to), signed(commit.from.position)))?;
+        .execute((
+            &tables.view,
+            tables.number,
+            signed(commit.to),
+            signed(commit.from.position),
+            &commit.event.as_bytes()[..],
+        ))?;
     if moved != 1 {
         return Ok(Outcome::Stale);
     }
@@ -53,7 +59,7 @@ fn commit_one(connection: &Connection, commit: &Commit) -> rusqlite::Result<Outc
 fn target(connection: &Connection, commit: &Commit) -> rusqlite::Result<Option<Tables>> {
     let mut generations = Generations::read(connection, commit.view)?;
     let number = generations.number(commit.generation);
-    let tables = match Generations::tables(commit.view, number) {
+    let tables = match Tables::numbered("", commit.view, number) {
         Some(tables) => tables,
         None if commit.generation == Generation::Live && commit.from.position.0 == 0 => {
             let tables = generations.add(connection, commit.view)?;
@@ -69,14 +75,15 @@ fn target(connection: &Connection, commit: &Commit) -> rusqlite::Result<Option<T
         None if commit.from.position.0 == 0 => {
             let log = commit.from.log;
             connection.execute(
-                "INSERT INTO checkpoint (name, generation, log, epoch, fingerprint, position)
-                 VALUES (?1, ?2, ?3, ?4, ?5, 0)",
+                "INSERT INTO checkpoint (name, generation, log, epoch, fingerprint, position, event)
+                 VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)",
                 (
                     &tables.view,
                     tables.number,
                     &log.id.as_bytes()[..],
                     i64::try_from(log.epoch).unwrap_or(i64::MAX),
                     commit.from.fingerprint,
+                    &commit.from.event.as_bytes()[..],
                 ),
             )?;
             Ok(Some(tables))
@@ -160,7 +167,7 @@ fn remove(
     number: Option<i64>,
     attempt: &'static str,
 ) -> Result<(), Error> {
-    let tables = Generations::tables(view, number);
+    let tables = Tables::numbered("", view, number);
     tables.map_or(Ok(()), |tables| tables.drop(connection).map_err(failed(attempt)))
 }
 
@@ -179,7 +186,7 @@ pub(super) fn promote(connection: &mut Connection, view: &str) -> Result<(), Err
     change(connection, view, ATTEMPT, |connection, generations| {
         let unbuilt = || Error::Unbuilt { view: view.to_owned() };
         let next = generations.next.take();
-        let tables = Generations::tables(view, next).ok_or_else(unbuilt)?;
+        let tables = Tables::numbered("", view, next).ok_or_else(unbuilt)?;
         tables.create_indexes(connection).map_err(failed(ATTEMPT))?;
         remove(connection, view, generations.former, ATTEMPT)?;
         generations.former = generations.live.take();
