@@ -1,6 +1,7 @@
 //! The `config` stream: policies, catalogues and people. Every decision is conditioned on it.
 
 pub mod decide;
+mod names;
 pub mod state;
 
 pub use state::State;
@@ -8,6 +9,9 @@ pub use state::State;
 use crate::decision::Class;
 use crate::policy::{Document, PolicyRef};
 use crate::time::Timestamp;
+
+/// Most names of one catalogue: nobody keeps more apart, and every start reads them.
+pub const NAMES_PER_CATALOGUE_MAX: usize = 10_000;
 
 /// A list of names that leads and opportunities refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

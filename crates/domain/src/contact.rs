@@ -19,7 +19,7 @@ pub enum Event {
         person: Option<Sealed>,
         /// Which fields `person` holds.
         fields: FieldSet,
-        /// The subject of `person`.
+        /// The subject whose key seals what is personal about this contact.
         subject: Option<SubjectId>,
     },
     /// Personal fields changed (fact).
@@ -29,6 +29,11 @@ pub enum Event {
         /// Which fields `person` holds.
         fields: FieldSet,
     },
+    /// The keys of these subjects were ordered destroyed: what they sealed is gone (decision).
+    SubjectErased {
+        /// The contact's subjects.
+        subjects: Vec<SubjectId>,
+    },
 }
 
 impl Event {
@@ -36,6 +41,7 @@ impl Event {
     pub const fn class(&self) -> Class {
         match self {
             Self::Opened { .. } | Self::Changed { .. } => Class::Fact,
+            Self::SubjectErased { .. } => Class::Decision,
         }
     }
 }
@@ -47,6 +53,8 @@ pub enum Command {
     Open {
         /// Where the person works.
         account: AccountId,
+        /// The subject under whose key `person` is sealed; minted for this command. Always set by the engine.
+        subject: Option<SubjectId>,
         /// Personal fields.
         person: Option<Sealed>,
         /// Which fields `person` holds.
@@ -78,10 +86,10 @@ pub struct State {
     pub account: Option<AccountId>,
     /// The lead whose conversion opened it.
     pub origin: Option<LeadId>,
-    /// The subject under whose key the personal fields are sealed.
-    pub subject: Option<SubjectId>,
-    /// The envelopes, oldest first; later fields replace earlier ones.
-    pub person: Vec<Sealed>,
+    /// The subjects under whose keys its personal data is sealed, oldest first.
+    pub subjects: Vec<SubjectId>,
+    /// Whether its subjects' keys were ordered destroyed.
+    pub erased: bool,
 }
 
 impl State {
@@ -91,10 +99,17 @@ impl State {
             Event::Opened { account, origin, person, subject, .. } => {
                 self.account = Some(*account);
                 self.origin = *origin;
-                self.subject = *subject;
-                self.person.extend(person.clone());
+                let sealed = person.as_ref().map(|person| person.subject);
+                subject.iter().chain(&sealed).for_each(|subject| self.add_subject(*subject));
             }
-            Event::Changed { person, .. } => self.person.push(person.clone()),
+            Event::Changed { person, .. } => self.add_subject(person.subject),
+            Event::SubjectErased { .. } => self.erased = true,
+        }
+    }
+
+    fn add_subject(&mut self, subject: SubjectId) {
+        if !self.subjects.contains(&subject) {
+            self.subjects.push(subject);
         }
     }
 }
@@ -105,22 +120,25 @@ pub(crate) fn decide(
     id: ContactId,
     command: &Command,
 ) -> Result<(), Refusal> {
-    let known = draft.contact(id).is_some();
+    let known = draft.contact(id);
     let event = match command {
-        Command::Open { .. } if known => {
+        Command::Open { .. } if known.is_some() => {
             return Err(Refusal::AlreadyExists { what: "contact" });
         }
         Command::Open { account, .. } if draft.account(*account).is_none() => {
             return Err(Refusal::AccountUnknown);
         }
-        Command::Open { account, person, fields } => Event::Opened {
+        Command::Open { account, subject, person, fields } => Event::Opened {
             account: *account,
             origin: None,
             person: person.clone(),
             fields: *fields,
-            subject: person.as_ref().map(|person| person.subject),
+            subject: *subject,
         },
-        Command::Update { .. } if !known => return Err(Refusal::ContactUnknown),
+        Command::Update { .. } if known.is_none() => return Err(Refusal::ContactUnknown),
+        Command::Update { .. } if known.is_some_and(|known| known.erased) => {
+            return Err(Refusal::Erased);
+        }
         Command::Update { person: Some(person), fields } => {
             Event::Changed { person: person.clone(), fields: *fields }
         }

@@ -49,7 +49,7 @@ impl Decider for Leadline {
     fn settle(stream: &StreamId, inputs: &Inputs<'_>, context: &Context) -> Vec<Proposed> {
         match (stream, inputs.streams.get(stream).map(AsRef::as_ref)) {
             (StreamId::Lead(id), Some(State::Lead(state))) => {
-                lead::settle::settle(*id, state, inputs, context)
+                lead::settle::settle(*id, state, context)
             }
             _ => Vec::new(),
         }
@@ -96,6 +96,25 @@ impl Decider for Leadline {
             (State::Subject(state), Event::Subject(event)) => state.evolve(event),
             _ => {}
         }
+    }
+}
+
+impl Leadline {
+    /// When a command that names no time of its own takes effect on a stream: at `now`, or together with the last
+    /// decision on it, where that was dated by a clock that is a little ahead.
+    pub fn undated(state: &State, now: Timestamp) -> Timestamp {
+        let decided = match state {
+            State::Lead(lead) => lead.captured_at.max(Some(lead.decided_at)),
+            State::Opportunity(opportunity) => Some(opportunity.decided_at),
+            State::Campaign(campaign) => campaign.decided_at,
+            State::Account(_)
+            | State::Contact(_)
+            | State::Config(_)
+            | State::Subject(_)
+            | State::Unread => None,
+        };
+        let latest = now.plus_millis(CLOCK_SKEW_MAX_MILLIS);
+        decided.filter(|decided| (now..=latest).contains(decided)).unwrap_or(now)
     }
 }
 

@@ -68,6 +68,15 @@ impl Event {
             Self::Subject(event) => event.class(),
         }
     }
+
+    /// The subjects whose keys the event orders destroyed.
+    pub fn erases(&self) -> &[SubjectId] {
+        match self {
+            Self::Lead(lead::Event::SubjectErased { subjects })
+            | Self::Contact(contact::Event::SubjectErased { subjects }) => subjects,
+            _ => &[],
+        }
+    }
 }
 
 /// A request to change something.
@@ -99,7 +108,7 @@ impl Command {
             Self::Opportunity(_, command) => command.name(),
             Self::Campaign(_, command) => command.name(),
             Self::Config(command) => command.name(),
-            Self::Subject(subject::Command::Erase { .. }) => "EraseSubject",
+            Self::Subject(_) => "EraseSubject",
         }
     }
 
@@ -112,7 +121,8 @@ impl Command {
             Self::Opportunity(id, _) => StreamId::Opportunity(*id),
             Self::Campaign(key, _) => StreamId::Campaign(CampaignId::of(key)),
             Self::Config(_) => StreamId::Config,
-            Self::Subject(subject::Command::Erase { lead }) => StreamId::Lead(*lead),
+            Self::Subject(subject::Command::EraseLead(lead)) => StreamId::Lead(*lead),
+            Self::Subject(subject::Command::EraseContact(contact)) => StreamId::Contact(*contact),
         }
     }
 }
@@ -180,6 +190,13 @@ pub enum Mode {
     },
 }
 
+impl Mode {
+    /// Whether today's checks on ownership, required fields and gates are to be made.
+    pub const fn enforces(self) -> bool {
+        matches!(self, Self::Live | Self::Migration { enforce_policies: true, .. })
+    }
+}
+
 /// The circumstances of a decision.
 #[derive(Clone, Debug)]
 pub struct Context {
@@ -207,7 +224,7 @@ impl Context {
 
     /// Whether today's checks on ownership, required fields and gates are to be made.
     pub const fn enforces(&self) -> bool {
-        matches!(self.mode, Mode::Live | Mode::Migration { enforce_policies: true, .. })
+        self.mode.enforces()
     }
 }
 

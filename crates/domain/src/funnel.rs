@@ -41,54 +41,44 @@ impl Step {
 /// When one lead took which step first.
 pub type Journey = BTreeMap<Step, Timestamp>;
 
-/// A stretch of time, the end not included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Period {
-    /// Its start.
-    pub from: Timestamp,
-    /// Its end.
-    pub to: Timestamp,
-}
+/// How many leads took each step.
+pub type Counts = BTreeMap<Step, u64>;
 
-impl Period {
-    /// Whether an instant is in it.
-    pub fn covers(self, at: Timestamp) -> bool {
-        self.from <= at && at < self.to
-    }
-}
-
-/// Of the leads captured in a period, how many had taken each step by `as_of`. Shares of these numbers are conversion
-/// rates; those of a young cohort are still growing.
-pub fn cohort<'a>(
+/// Per period of capture, how many of the leads captured in it took each step. Shares of these numbers are conversion
+/// rates; those of a young cohort are still growing. Leads that were never captured belong to no cohort.
+pub fn cohorts<'a, P: Ord>(
     journeys: impl Iterator<Item = &'a Journey>,
-    captured: Period,
-    as_of: Timestamp,
-) -> BTreeMap<Step, u64> {
-    let of_cohort = journeys
-        .filter(|journey| journey.get(&Step::Captured).is_some_and(|at| captured.covers(*at)));
-    count(of_cohort, |at| at <= as_of)
-}
-
-/// How many leads took each step within a period, whenever they were captured. These are different leads at each step:
-/// their ratios may exceed 1, and are no conversion rates.
-pub fn period<'a>(
-    journeys: impl Iterator<Item = &'a Journey>,
-    within: Period,
-) -> BTreeMap<Step, u64> {
-    count(journeys, |at| within.covers(at))
-}
-
-fn count<'a>(
-    journeys: impl Iterator<Item = &'a Journey>,
-    counts: impl Fn(Timestamp) -> bool,
-) -> BTreeMap<Step, u64> {
-    let mut numbers: BTreeMap<Step, u64> = Step::ALL.iter().map(|step| (*step, 0)).collect();
-    for (step, at) in journeys.flatten() {
-        if let Some(number) = numbers.get_mut(step).filter(|_| counts(*at)) {
-            *number = number.saturating_add(1);
+    period: impl Fn(Timestamp) -> P,
+) -> BTreeMap<P, Counts> {
+    let mut cohorts = BTreeMap::new();
+    for journey in journeys {
+        let Some(captured) = journey.get(&Step::Captured) else { continue };
+        let cohort: &mut Counts = cohorts
+            .entry(period(*captured))
+            .or_insert_with(|| Step::ALL.iter().map(|step| (*step, 0)).collect());
+        for step in journey.keys() {
+            count(cohort, *step);
         }
     }
-    numbers
+    cohorts
+}
+
+/// Per period, how many events of each kind are dated in it. These are events of different leads: their ratios may
+/// exceed 1, and are no conversion rates.
+pub fn periods<P: Ord, K: Ord>(
+    events: impl Iterator<Item = (K, Timestamp)>,
+    period: impl Fn(Timestamp) -> P,
+) -> BTreeMap<P, BTreeMap<K, u64>> {
+    let mut periods = BTreeMap::new();
+    for (kind, at) in events {
+        count(periods.entry(period(at)).or_default(), kind);
+    }
+    periods
+}
+
+fn count<K: Ord>(numbers: &mut BTreeMap<K, u64>, kind: K) {
+    let number = numbers.entry(kind).or_default();
+    *number = number.saturating_add(1);
 }
 
 /// An entry of an opportunity into a stage.
@@ -168,12 +158,16 @@ mod tests {
     fn cohorts_follow_the_leads_and_periods_the_events() {
         let journeys =
             [journey(&[1, 2, 40]), journey(&[5, 35]), journey(&[31, 32, 33, 34, 34, 50])];
-        let month = Period { from: at(0), to: at(31) };
-        let numbers = |counts: BTreeMap<Step, u64>| counts.into_values().collect::<Vec<_>>();
-        assert_eq!(numbers(cohort(journeys.iter(), month, at(99))), [2, 2, 1, 0, 0, 0]);
-        assert_eq!(numbers(cohort(journeys.iter(), month, at(35))), [2, 2, 0, 0, 0, 0]);
-        let next = Period { from: at(31), to: at(62) };
-        assert_eq!(numbers(period(journeys.iter(), next)), [1, 2, 2, 1, 1, 1]);
+        let month = |at: Timestamp| at.millis() / (31 * 86_400_000);
+        let numbers = |counts: &Counts| counts.values().copied().collect::<Vec<_>>();
+        let cohorts = cohorts(journeys.iter().chain([&Journey::new()]), month);
+        assert_eq!(cohorts.keys().copied().collect::<Vec<_>>(), [0, 1]);
+        assert_eq!(numbers(&cohorts[&0]), [2, 2, 1, 0, 0, 0]);
+        assert_eq!(numbers(&cohorts[&1]), [1, 1, 1, 1, 1, 1]);
+        let events = journeys.iter().flatten().map(|(step, at)| (*step, *at));
+        let periods = periods(events, month);
+        assert_eq!(numbers(&periods[&0]), [2, 1]);
+        assert_eq!(numbers(&periods[&1]), [1, 2, 2, 1, 1, 1]);
     }
 
     #[test]

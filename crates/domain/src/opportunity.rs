@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// How the opportunity came to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// By the conversion of this lead, whose lineage it belongs to.
+    /// By the conversion of this lead, or attached to it: it belongs to its lineage.
     Lead(LeadId),
     /// Opened directly.
     Direct,
@@ -51,11 +51,36 @@ pub struct Opened {
     pub undated: bool,
 }
 
+/// An opportunity as it stood when it was attached to a lead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// What its opening would say by now.
+    pub opened: Opened,
+    /// The stages that it has been in, in order of the first time.
+    pub stages: Vec<String>,
+}
+
 /// What happens to an opportunity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// It was opened (decision).
     Opened(Box<Opened>),
+    /// It leaves the lineage of its own that it was opened in, for that of this lead (decision). The last event of
+    /// that lineage: [`Event::Attached`] is the first in the new one.
+    Detached {
+        /// The lead.
+        lead: LeadId,
+    },
+    /// The conversion of a lead made use of it (decision).
+    Attached {
+        /// The lead.
+        lead: LeadId,
+        /// How it stands, where it enters the lead's lineage here. One that came from another lead stays in the
+        /// lineage of that one: it is won once.
+        standing: Option<Box<Standing>>,
+    },
     /// A step forward (decision).
     StageAdvanced {
         /// The stage before.
@@ -125,6 +150,8 @@ impl Event {
         match self {
             Self::AmountChanged { .. } | Self::CloseDateMoved { .. } => Class::Fact,
             Self::Opened(_)
+            | Self::Detached { .. }
+            | Self::Attached { .. }
             | Self::StageAdvanced { .. }
             | Self::StageRegressed { .. }
             | Self::Won { .. }

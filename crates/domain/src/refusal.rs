@@ -5,6 +5,9 @@ use crate::lead::Phase;
 use crate::sealed::Field;
 
 mod describe;
+mod shown;
+
+pub use shown::shown;
 
 /// How a caller should take a refusal. Edges map it to their own statuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +135,10 @@ pub enum Refusal {
         /// Which fields.
         missing: Vec<Field>,
     },
+    /// A touch names no channel, campaign or source.
+    TouchEmpty,
+    /// A note has no text.
+    NoteRequired,
     /// A source is needed.
     SourceRequired,
     /// The source is not in the catalogue.
@@ -145,6 +152,11 @@ pub enum Refusal {
         catalogue: &'static str,
         /// Name.
         name: String,
+    },
+    /// A catalogue has as many names as it takes, and this is another.
+    CatalogueFull {
+        /// Which.
+        catalogue: &'static str,
     },
     /// A reason is needed.
     ReasonRequired,

@@ -2,16 +2,23 @@
 
 use crate::decide::draft::{Draft, Why};
 use crate::decision::{ClaimChange, Class, Event as AnyEvent};
-use crate::id::{LeadId, SubjectId};
-use crate::{Refusal, StreamId, lead};
+use crate::id::{ContactId, LeadId, SubjectId};
+use crate::{Refusal, StreamId, contact, lead};
+
+/// Most subjects that one event of an erasure lists: an event holds so many, and an append enough of them for any
+/// lead, because somebody captured again is sealed under a subject that their lead has already.
+pub const SUBJECTS_PER_EVENT_MAX: usize = 1_000;
 
 /// What happens to a subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The key was ordered destroyed (decision). From here on nothing opens what it sealed.
+    /// The person's keys were ordered destroyed (decision), on the stream of their first subject: all of their
+    /// subjects are listed by the lead or contact. From here on nothing opens what the keys sealed.
     Erased {
         /// The lead through which the person was known.
         lead: Option<LeadId>,
+        /// The contact through which they were known, where no lead was.
+        contact: Option<ContactId>,
         /// Claims on match keys that were released.
         claims_released: u32,
     },
@@ -30,10 +37,10 @@ impl Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Destroy the keys of this lead's subjects, and release its match keys.
-    Erase {
-        /// The lead.
-        lead: LeadId,
-    },
+    EraseLead(LeadId),
+    /// Destroy the keys of the subjects of a contact that was opened directly, and release its key. The person of a
+    /// contact that a conversion opened is erased through the lead.
+    EraseContact(ContactId),
 }
 
 /// What is known of a subject.
@@ -42,9 +49,6 @@ pub struct State {
     /// The key has been ordered destroyed.
     pub erased: bool,
 }
-
-/// The subjects of one lead.
-pub type Subjects = Vec<SubjectId>;
 
 impl State {
     /// Folds `event`. Total.
@@ -57,23 +61,55 @@ impl State {
 
 /// Decides one command on a data subject.
 pub(crate) fn decide(draft: &mut Draft<'_>, command: &Command) -> Result<(), Refusal> {
-    let Command::Erase { lead } = *command;
-    let state = draft.lead(lead).ok_or(Refusal::LeadUnknown)?;
-    if state.erased {
-        return Ok(());
-    }
-    let why = || Why::rule("subject.erased");
-    let subjects = state.subjects.clone();
-    let claims_released = u32::try_from(state.reserved.iter().count()).unwrap_or(u32::MAX);
-    let event = lead::Event::SubjectErased { subjects: subjects.clone() };
-    draft.propose(StreamId::Lead(lead), AnyEvent::Lead(event), why());
-    // All that the lead holds was made of its first subject's data, or of the same person's under another key.
-    let mut released = claims_released;
-    for subject in subjects {
-        let claims_released = std::mem::take(&mut released);
-        let event = Event::Erased { lead: Some(lead), claims_released };
-        draft.propose(StreamId::Subject(subject), AnyEvent::Subject(event), why());
-        draft.claim(ClaimChange::ReleaseSubject(subject));
+    match *command {
+        Command::EraseLead(id) => {
+            let state = draft.lead(id).ok_or(Refusal::LeadUnknown)?;
+            if !state.erased {
+                let claims = u32::try_from(state.reserved.iter().count()).unwrap_or(u32::MAX);
+                let listed = |subjects| AnyEvent::Lead(lead::Event::SubjectErased { subjects });
+                erase(draft, StreamId::Lead(id), &state.subjects, &listed);
+                certify(draft, &state.subjects, (Some(id), None), claims);
+            }
+        }
+        Command::EraseContact(id) => {
+            let state = draft.contact(id).ok_or(Refusal::ContactUnknown)?;
+            if !state.erased {
+                let listed =
+                    |subjects| AnyEvent::Contact(contact::Event::SubjectErased { subjects });
+                erase(draft, StreamId::Contact(id), &state.subjects, &listed);
+                certify(draft, &state.subjects, (None, Some(id)), 0);
+            }
+        }
     }
     Ok(())
+}
+
+/// Lists the subjects on the stream through which the person is known, and lets go of what their data made.
+fn erase(
+    draft: &mut Draft<'_>,
+    stream: StreamId,
+    subjects: &[SubjectId],
+    listed: &dyn Fn(Vec<SubjectId>) -> AnyEvent,
+) {
+    let pages = subjects.chunks(SUBJECTS_PER_EVENT_MAX).map(<[SubjectId]>::to_vec);
+    let none = subjects.is_empty().then(Vec::new);
+    for page in pages.chain(none) {
+        draft.propose(stream, listed(page), Why::rule("subject.erased"));
+    }
+    for subject in subjects {
+        draft.claim(ClaimChange::ReleaseSubject(*subject));
+    }
+}
+
+fn certify(
+    draft: &mut Draft<'_>,
+    subjects: &[SubjectId],
+    (lead, contact): (Option<LeadId>, Option<ContactId>),
+    claims_released: u32,
+) {
+    if let Some(first) = subjects.first() {
+        let event = Event::Erased { lead, contact, claims_released };
+        let why = Why::rule("subject.erased");
+        draft.propose(StreamId::Subject(*first), AnyEvent::Subject(event), why);
+    }
 }

@@ -54,6 +54,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         trigger: Some(Trigger {
             command: "CaptureLead",
             payload: &payload,
+            target: leadline_domain::StreamId::Config,
             actor: ActorKind::Service,
             mode: Mode::Live,
             now: Timestamp::from_millis(1_700_000_000_000),

@@ -5,13 +5,14 @@ mod inputs;
 use crate::codec::Error;
 use crate::stored::value::{Listed, Name};
 use crate::stored::{Malformed, Stored, json};
+use crate::stream::parse_stream;
 use bytes::Bytes;
 use inputs::Inputs;
-use leadline_domain::Timestamp;
 use leadline_domain::actor::{Actor, ActorKind};
 use leadline_domain::decision::{Class, Explanation, Input, Mode};
 use leadline_domain::id::{CommandId, SubjectId};
 use leadline_domain::policy::PolicyRef;
+use leadline_domain::{StreamId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -51,6 +52,8 @@ pub struct Trigger<'a> {
     pub command: &'a str,
     /// The command, its personal parts sealed.
     pub payload: &'a RawValue,
+    /// The stream that the command turned out to be about.
+    pub target: StreamId,
     /// What asked.
     pub actor: ActorKind,
     /// How strictly the rules applied.
@@ -99,6 +102,8 @@ pub struct StoredTrigger {
     pub command: String,
     /// The command, its personal parts sealed.
     pub payload: Box<RawValue>,
+    /// The stream that the command turned out to be about.
+    pub target: StreamId,
     /// What asked.
     pub actor: ActorKind,
     /// How strictly the rules applied.
@@ -153,6 +158,7 @@ struct ExplanationForm<'a> {
 struct TriggerForm<'a> {
     command: Cow<'a, str>,
     payload: Cow<'a, RawValue>,
+    target: Cow<'a, str>,
     actor: Name<ActorKind>,
     mode: ModeForm,
     now: i64,
@@ -202,6 +208,7 @@ impl<'a> Trigger<'a> {
         TriggerForm {
             command: Cow::Borrowed(self.command),
             payload: Cow::Borrowed(self.payload),
+            target: Cow::Owned(self.target.to_string()),
             actor: Name(self.actor),
             mode: match self.mode {
                 Mode::Live => ModeForm::Live,
@@ -278,6 +285,8 @@ impl StoredTrigger {
         Ok(Self {
             command: form.command.into_owned(),
             payload: form.payload.into_owned(),
+            target: parse_stream(&form.target)
+                .ok_or(Malformed::Value("the target is no stream"))?,
             actor: form.actor.0,
             mode: match form.mode {
                 ModeForm::Live => Mode::Live,

@@ -6,7 +6,6 @@ use crate::stored::{Malformed, encoded};
 use crate::stream::parse_stream;
 use leadline_domain::StreamId;
 use leadline_domain::refusal::Category;
-use leadline_domain::sealed::{Field, FieldSet};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -31,6 +30,8 @@ pub enum Record {
         command: String,
         /// The stream that it was addressed to.
         target: StreamId,
+        /// The target's version.
+        version: u64,
     },
     /// An import began.
     ImportStarted(ImportStarted),
@@ -62,15 +63,19 @@ pub struct Attempt {
     pub detail: String,
     /// What would have been accepted instead: commands, phases, stages or reasons.
     pub allowed: Vec<String>,
-    /// Which fields were missing.
-    pub missing: FieldSet,
+    /// Names of what was missing.
+    pub missing: Vec<String>,
+    /// The target's version.
+    pub current_version: Option<u64>,
+    /// Whether the same command may succeed later.
+    pub retryable: bool,
 }
 
 /// The beginning of an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportStarted {
-    /// Digest of the file, in hexadecimal.
-    pub sha256: String,
+    /// BLAKE3 hash of the file's content, in hexadecimal.
+    pub blake3: String,
     /// How many lines it has, where that is known beforehand.
     pub lines: Option<u64>,
     /// Format of the file.
@@ -104,8 +109,11 @@ struct RefusedV1<'a> {
     detail: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "list_is_empty")]
     allowed: Cow<'a, [String]>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    missing: Vec<Name<Field>>,
+    #[serde(default, skip_serializing_if = "list_is_empty")]
+    missing: Cow<'a, [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current_version: Option<u64>,
+    retryable: bool,
 }
 
 #[expect(clippy::ptr_arg, reason = "serde hands the field as it is")]
@@ -118,12 +126,13 @@ fn list_is_empty(list: &Cow<'_, [String]>) -> bool {
 struct NoChangeV1<'a> {
     command: Cow<'a, str>,
     target: Cow<'a, str>,
+    version: u64,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StartedV1<'a> {
-    sha256: Cow<'a, str>,
+    blake3: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lines: Option<u64>,
     format: Cow<'a, str>,
@@ -154,13 +163,14 @@ impl Record {
     pub fn encode(&self) -> Encoded {
         match self {
             Self::Refused(attempt) => encoded("attempt.refused", 1, &refused_form(attempt)),
-            Self::NoChange { command, target } => {
-                let target = Cow::Owned(target.to_string());
-                encoded("attempt.no_change", 1, &NoChangeV1 { command: command.into(), target })
+            Self::NoChange { command, target, version } => {
+                let (target, version) = (Cow::Owned(target.to_string()), *version);
+                let form = NoChangeV1 { command: command.into(), target, version };
+                encoded("attempt.no_change", 1, &form)
             }
-            Self::ImportStarted(ImportStarted { sha256, lines, format, enforce, strict }) => {
+            Self::ImportStarted(ImportStarted { blake3, lines, format, enforce, strict }) => {
                 let form = StartedV1 {
-                    sha256: sha256.into(),
+                    blake3: blake3.into(),
                     lines: *lines,
                     format: format.into(),
                     enforce: *enforce,
@@ -191,12 +201,13 @@ impl Record {
             "attempt.no_change" => {
                 let form: NoChangeV1<'_> = serde_json::from_slice(data)?;
                 let target = stream(&form.target)?;
-                Self::NoChange { command: form.command.into_owned(), target }
+                let (command, version) = (form.command.into_owned(), form.version);
+                Self::NoChange { command, target, version }
             }
             "import.started" => {
                 let form: StartedV1<'_> = serde_json::from_slice(data)?;
                 Self::ImportStarted(ImportStarted {
-                    sha256: form.sha256.into_owned(),
+                    blake3: form.blake3.into_owned(),
                     lines: form.lines,
                     format: form.format.into_owned(),
                     enforce: form.enforce,
@@ -223,15 +234,16 @@ impl Record {
 }
 
 fn refused_form(attempt: &Attempt) -> RefusedV1<'_> {
-    let Attempt { command, target, code, category, detail, allowed, missing } = attempt;
     RefusedV1 {
-        command: command.into(),
-        target: Cow::Owned(target.to_string()),
-        code: code.into(),
-        category: Name(*category),
-        detail: detail.into(),
-        allowed: Cow::Borrowed(allowed),
-        missing: missing.iter().map(Name).collect(),
+        command: Cow::Borrowed(&attempt.command),
+        target: Cow::Owned(attempt.target.to_string()),
+        code: Cow::Borrowed(&attempt.code),
+        category: Name(attempt.category),
+        detail: Cow::Borrowed(&attempt.detail),
+        allowed: Cow::Borrowed(&attempt.allowed),
+        missing: Cow::Borrowed(&attempt.missing),
+        current_version: attempt.current_version,
+        retryable: attempt.retryable,
     }
 }
 
@@ -243,7 +255,9 @@ fn refused(form: RefusedV1<'_>) -> Result<Attempt, Malformed> {
         category: form.category.0,
         detail: form.detail.into_owned(),
         allowed: form.allowed.into_owned(),
-        missing: form.missing.into_iter().map(|Name(field)| field).collect(),
+        missing: form.missing.into_owned(),
+        current_version: form.current_version,
+        retryable: form.retryable,
     })
 }
 

@@ -1,10 +1,10 @@
 //! Conversion: how leads of each source fare.
 
 use crate::event::ViewEvent;
-use crate::fold::View;
+use crate::fold::{Changed, View};
 use crate::journey::{self, Ending, Journey};
 use crate::query::{Context, Error};
-use crate::table::{Column, Document, Table, basis_points, column, distribution};
+use crate::table::{Column, Document, Sums, Table, basis_points, column, distribution};
 use leadline_domain::{Event, lead};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -14,10 +14,14 @@ use uuid::Uuid;
 pub const NAME: &str = "conversion";
 
 /// What the view can be asked.
-pub const PARAMETERS: &[(&str, &str)] = &[(
-    "by",
-    "What to group by: source (default), campaign, owner, phase, month, or attribute:NAME.",
-)];
+pub const PARAMETERS: &[(&str, &str)] = &[
+    ("by", "What to group by: source (default), campaign, owner, phase, month, or attribute:NAME."),
+    ("currency", CURRENCY_PARAMETER),
+];
+
+/// What the parameter `currency` does where all leads are counted, whatever their amounts.
+pub(crate) const CURRENCY_PARAMETER: &str =
+    "Add up amounts in this currency only; without it, amounts of several have no sum.";
 
 /// The tables of the document.
 pub const TABLES: &[Table] =
@@ -33,14 +37,15 @@ const COLUMNS: &[Column] = &[
     column("lost", "Leads whose opportunity was lost."),
     column("disqualified", "Leads disqualified, and not taken up again."),
     column("recycled", "Leads sent to nurturing, and not taken up again."),
-    column("open", "Leads not won."),
+    column("open", "Leads neither won, lost, disqualified nor recycled."),
     column("with_conversion", "Leads with a conversion recorded without an opportunity."),
     column("conversions", "Conversions recorded without an opportunity."),
     column("win_rate_num", "Leads won."),
     column("win_rate_den", "Leads captured."),
     column("win_rate_bps", "Won of captured, basis points."),
-    column("won_minor", "What was won, minor units."),
-    column("amount_minor", "Expected value of the leads, minor units."),
+    column("currency", "Currency of the amounts; null where there is none, or several."),
+    column("won_minor", "What was won, minor units; null where of several currencies."),
+    column("amount_minor", "Expected value of the leads, minor units; null likewise."),
     column("won_with_amount", "Leads won that brought more than nothing."),
     column("closed_within_1d", "Won within 1 day of capture."),
     column("closed_within_7d", "Won within 7 days of capture."),
@@ -95,7 +100,7 @@ pub(crate) fn moves(event: &ViewEvent) -> Option<Uuid> {
 
 impl View for Conversion {
     const NAME: &'static str = NAME;
-    const FINGERPRINT: u32 = 1;
+    const FINGERPRINT: u32 = 2;
     type State = Journey;
     type Row<'a> = &'a Journey;
 
@@ -103,8 +108,9 @@ impl View for Conversion {
         moves(event)
     }
 
-    fn apply(state: &mut Journey, event: &ViewEvent) {
+    fn apply(state: &mut Journey, event: &ViewEvent) -> Changed {
         state.apply(event);
+        Changed::All
     }
 
     fn rows(state: &Journey) -> Vec<(i64, &Journey)> {
@@ -115,12 +121,15 @@ impl View for Conversion {
 #[derive(Default)]
 struct Group {
     counts: BTreeMap<&'static str, i64>,
-    won_minor: i64,
-    amount_minor: i64,
+    sums: Sums,
     seconds: Vec<i64>,
 }
 
 impl Group {
+    fn of(currency: Option<&str>) -> Self {
+        Self { sums: Sums::of(currency), ..Self::default() }
+    }
+
     fn add(&mut self, journey: &Journey) {
         let ended = |how| journey.end.as_ref().is_some_and(|end| end.how == how);
         for (name, counts) in [
@@ -132,15 +141,15 @@ impl Group {
             ("lost", ended(Ending::Lost)),
             ("disqualified", ended(Ending::Disqualified)),
             ("recycled", ended(Ending::Recycled)),
-            ("open", journey.won_at.is_none()),
+            ("open", journey.won_at.is_none() && journey.end.is_none()),
             ("with_conversion", journey.recorded > 0),
-            ("won_with_amount", journey.won_minor > 0),
+            ("won_with_amount", journey.won().any(|(minor, _)| minor > 0)),
         ] {
             *self.counts.entry(name).or_default() += i64::from(counts);
         }
         *self.counts.entry("conversions").or_default() += journey.recorded;
-        self.won_minor = self.won_minor.saturating_add(journey.won_minor);
-        self.amount_minor = self.amount_minor.saturating_add(journey.amount_minor.unwrap_or(0));
+        self.sums.extend("won_minor", journey.won());
+        self.sums.extend("amount_minor", journey.amount());
         if let (Some(captured), Some(won)) = (journey.captured_at, journey.won_at) {
             self.seconds.push((won - captured).div_euclid(1000));
         }
@@ -152,8 +161,10 @@ impl Group {
         row.insert("win_rate_num".into(), count("won").into());
         row.insert("win_rate_den".into(), count("leads").into());
         row.insert("win_rate_bps".into(), basis_points(count("won"), count("leads")));
-        row.insert("won_minor".into(), self.won_minor.into());
-        row.insert("amount_minor".into(), self.amount_minor.into());
+        row.insert("currency".into(), self.sums.currency());
+        for name in ["won_minor", "amount_minor"] {
+            row.insert(name.into(), self.sums.minor(name));
+        }
         for days in WITHIN_DAYS {
             let within = self.seconds.iter().filter(|seconds| **seconds <= days * DAY_SECONDS);
             row.insert(format!("closed_within_{days}d"), within.count().into());
@@ -195,10 +206,11 @@ fn group(journey: &Journey, by: &str, context: &Context<'_>) -> Result<String, E
 pub(crate) fn document(context: &Context<'_>) -> Result<Document, Error> {
     let by = context.text("by").unwrap_or("source");
     let mut groups = BTreeMap::<String, Group>::new();
-    let mut all = Group::default();
+    let group_of = || Group::of(context.text("currency"));
+    let mut all = group_of();
     for (_, _, journey) in context.rows::<Journey>()? {
         all.add(&journey);
-        groups.entry(group(&journey, by, context)?).or_default().add(&journey);
+        groups.entry(group(&journey, by, context)?).or_insert_with(group_of).add(&journey);
     }
     let mut document = Document { totals: all.into_row(), ..Document::default() };
     document.total("groups", groups.len());

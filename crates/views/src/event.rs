@@ -41,6 +41,8 @@ pub struct Page {
     pub after: Position,
     /// The page ends with this position.
     pub through: Position,
+    /// The id of the event there, whether views know it or not.
+    pub last: Uuid,
     /// The events, by position.
     pub events: Vec<ViewEvent>,
 }

@@ -1,16 +1,21 @@
 //! Keyed folds with two histories.
 //!
-//! Each key has a small state. After each of its events the rows that the state shows are compared with those
+//! Each key has a small state. After each of its events the rows that it may have changed are compared with those
 //! before, and every difference is a step of both histories. An event that happened before one that is already
 //! folded refolds its key in the order of business time: its history by time is replaced, its history by position
 //! gets one more step. So folding event by event, in pages of any size, or from zero, makes the same rows.
 
+mod key;
+
+pub use key::Changed;
+
 use crate::event::ViewEvent;
-use crate::store::{Current, KeyChange, OPEN, RowBytes, Version};
+use crate::store::{KeyChange, OPEN};
+use key::Key;
 use leadline_log::Position;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use thiserror::Error;
 use uuid::Uuid;
@@ -31,10 +36,14 @@ pub trait View: Send + Sync + 'static {
 
     /// The key that an event belongs to; `None` where the view does not care for it.
     fn key(event: &ViewEvent) -> Option<Uuid>;
-    /// Folds one event.
-    fn apply(state: &mut Self::State, event: &ViewEvent);
+    /// Folds one event, and says which rows may be others now.
+    fn apply(state: &mut Self::State, event: &ViewEvent) -> Changed;
     /// The rows that a state shows, each with the number that identifies it within its key.
     fn rows(state: &Self::State) -> Vec<(i64, Self::Row<'_>)>;
+    /// One of these rows; `None` where the state does not show it.
+    fn row(state: &Self::State, ordinal: i64) -> Option<Self::Row<'_>> {
+        Self::rows(state).into_iter().find(|(of, _)| *of == ordinal).map(|(_, row)| row)
+    }
 }
 
 /// Why a view cannot go on. It is never passed over.
@@ -86,56 +95,6 @@ pub trait Folding: Send {
     fn forget(&mut self);
 }
 
-/// A row that is valid now, and since when in either history.
-#[derive(Clone, Debug)]
-struct Shown {
-    row: RowBytes,
-    at_from: i64,
-    pos_from: i64,
-    stored: bool,
-}
-
-/// What is known of one key, and what waits to be stored of it.
-#[derive(Clone, Debug)]
-struct Key<S> {
-    state: S,
-    last_at: i64,
-    shown: BTreeMap<i64, Shown>,
-    /// Ordinals that the store has a row under.
-    stored: BTreeSet<i64>,
-    replace_time: bool,
-    by_time: Vec<Version>,
-    by_position: Vec<Version>,
-    touched: bool,
-}
-
-impl<S: Default> Default for Key<S> {
-    fn default() -> Self {
-        Self {
-            state: S::default(),
-            last_at: i64::MIN,
-            shown: BTreeMap::new(),
-            stored: BTreeSet::new(),
-            replace_time: false,
-            by_time: Vec::new(),
-            by_position: Vec::new(),
-            touched: false,
-        }
-    }
-}
-
-/// The stored form of a key: its rows are made anew from the state.
-#[derive(Serialize, Deserialize)]
-struct Stored<S> {
-    #[serde(rename = "s")]
-    state: S,
-    #[serde(rename = "t")]
-    last_at: i64,
-    /// Ordinal, start by time, start by position.
-    #[serde(rename = "r")]
-    shown: Vec<(i64, i64, i64)>,
-}
-
 /// The fold of a [`View`].
 #[derive(Debug)]
 pub struct Folder<V: View> {
@@ -150,13 +109,6 @@ impl<V: View> Default for Folder<V> {
     }
 }
 
-fn rows<V: View>(state: &V::State) -> Result<BTreeMap<i64, Vec<u8>>, serde_json::Error> {
-    V::rows(state)
-        .into_iter()
-        .map(|(ordinal, row)| Ok((ordinal, serde_json::to_vec(&row)?)))
-        .collect()
-}
-
 /// The place of an event in business time. Events of one stream keep their order, as their positions rise with
 /// their versions; touches of one instant are ordered by id where they are kept.
 const fn order(event: &ViewEvent) -> (i64, u64) {
@@ -167,104 +119,46 @@ fn as_i64(position: Position) -> i64 {
     i64::try_from(position.0).unwrap_or(OPEN)
 }
 
-/// The rows that are not shown any more, or not so.
-fn ended<'a>(
-    shown: &'a BTreeMap<i64, Shown>,
-    rows: &BTreeMap<i64, Vec<u8>>,
-) -> impl Iterator<Item = (i64, &'a Shown)> {
-    shown
-        .iter()
-        .filter(|(ordinal, one)| rows.get(ordinal).is_none_or(|row| **row != *one.row))
-        .map(|(ordinal, one)| (*ordinal, one))
-}
-
-impl<S> Key<S> {
-    /// Ends the row versions that `rows` no longer shows, in the history by position.
-    fn step_position(&mut self, rows: &BTreeMap<i64, Vec<u8>>, to: i64) {
-        for (ordinal, one) in ended(&self.shown, rows) {
-            let row = Arc::clone(&one.row);
-            self.by_position.push(Version { ordinal, from: one.pos_from, to, row });
-        }
-    }
-
-    /// Ends the row versions that `rows` no longer shows, in the history by time. One that began at this very
-    /// instant leaves no trace.
-    fn step_time(&mut self, rows: &BTreeMap<i64, Vec<u8>>, to: i64) {
-        for (ordinal, one) in ended(&self.shown, rows).filter(|(_, one)| one.at_from != to) {
-            let row = Arc::clone(&one.row);
-            self.by_time.push(Version { ordinal, from: one.at_from, to, row });
-        }
-    }
-
-    /// Shows `rows` from now on, and says how many of them are new.
-    fn show(&mut self, rows: BTreeMap<i64, Vec<u8>>, at: i64, position: i64) -> usize {
-        let mut new = 0;
-        let mut former = std::mem::take(&mut self.shown);
-        for (ordinal, row) in rows {
-            let shown = match former.remove(&ordinal) {
-                Some(shown) if *shown.row == *row => shown,
-                _ => {
-                    new += 1;
-                    let row = row.into();
-                    Shown { row, at_from: at, pos_from: position, stored: false }
-                }
-            };
-            self.shown.insert(ordinal, shown);
-        }
-        new
-    }
-}
-
 impl<V: View> Folder<V> {
     fn poison(position: Position, source: serde_json::Error) -> Poison {
         Poison { view: V::NAME, position, attempt: "writing its rows", source }
     }
 
     fn fold_one(&mut self, id: Uuid, event: &ViewEvent) -> Result<(), Poison> {
+        let position = as_i64(event.position);
         let key = self.keys.entry(id).or_default();
-        V::apply(&mut key.state, event);
-        let rows = rows::<V>(&key.state).map_err(|source| Self::poison(event.position, source))?;
-        let (at, position) = (event.at(), as_i64(event.position));
-        key.step_position(&rows, position);
-        key.step_time(&rows, at);
-        self.waiting += 2 * key.show(rows, at, position);
-        key.last_at = at;
+        self.waiting += 2 * fold::<V>(key, event, Some(position))
+            .map_err(|source| Self::poison(event.position, source))?;
         Ok(())
     }
 
     /// Folds everything known of a key up to `event`, by business time.
     fn refold(&mut self, id: Uuid, event: &ViewEvent, history: &[ViewEvent]) -> Result<(), Poison> {
-        let poison = |source| Self::poison(event.position, source);
         let mut known: Vec<&ViewEvent> = history
             .iter()
             .filter(|one| one.position <= event.position && V::key(one) == Some(id))
             .collect();
         known.sort_by_key(|one| order(one));
-        let mut fresh = Key::<V::State>::default();
+        let mut fresh = Key::default();
         for one in known {
-            V::apply(&mut fresh.state, one);
-            let rows = rows::<V>(&fresh.state).map_err(poison)?;
-            fresh.step_time(&rows, one.at());
-            self.waiting += fresh.show(rows, one.at(), 0);
-            fresh.last_at = one.at();
+            self.waiting += fold::<V>(&mut fresh, one, None)
+                .map_err(|source| Self::poison(event.position, source))?;
         }
-        let position = as_i64(event.position);
-        let key = self.keys.entry(id).or_default();
-        let rows = fresh.shown.iter().map(|(ordinal, shown)| (*ordinal, shown.row.to_vec()));
-        key.step_position(&rows.collect(), position);
-        for (ordinal, one) in &mut fresh.shown {
-            let former = key.shown.get(ordinal).filter(|former| former.row == one.row);
-            one.pos_from = former.map_or(position, |former| former.pos_from);
-            one.stored =
-                former.is_some_and(|former| former.stored && former.at_from == one.at_from);
-        }
-        fresh.replace_time = true;
-        fresh.stored = std::mem::take(&mut key.stored);
-        fresh.by_position = std::mem::take(&mut key.by_position);
-        fresh.touched = key.touched;
-        *key = fresh;
+        self.keys.entry(id).or_default().replace(fresh, as_i64(event.position));
         Ok(())
     }
+}
+
+/// Folds one event into its key, and says how many rows are new.
+fn fold<V: View>(
+    key: &mut Key<V::State>,
+    event: &ViewEvent,
+    position: Option<i64>,
+) -> Result<usize, serde_json::Error> {
+    let changed = V::apply(&mut key.state, event);
+    let rows = key.rows::<V>(changed)?;
+    key.last_at = event.at();
+    Ok(key.show(rows, event.at(), position))
 }
 
 impl<V: View> Folding for Folder<V> {
@@ -283,18 +177,7 @@ impl<V: View> Folding for Folder<V> {
     }
 
     fn load(&mut self, id: Uuid, state: Option<&[u8]>) -> Result<(), serde_json::Error> {
-        let mut key = Key::<V::State>::default();
-        if let Some(bytes) = state {
-            let stored: Stored<V::State> = serde_json::from_slice(bytes)?;
-            let mut rows = rows::<V>(&stored.state)?;
-            for (ordinal, at_from, pos_from) in stored.shown {
-                let Some(row) = rows.remove(&ordinal) else { continue };
-                let row = row.into();
-                key.stored.insert(ordinal);
-                key.shown.insert(ordinal, Shown { row, at_from, pos_from, stored: true });
-            }
-            (key.state, key.last_at) = (stored.state, stored.last_at);
-        }
+        let key = state.map_or_else(|| Ok(Key::default()), Key::read::<V>)?;
         self.keys.insert(id, key);
         Ok(())
     }
@@ -345,7 +228,7 @@ impl<V: View> Folding for Folder<V> {
         let mut changes = Vec::with_capacity(touched.len());
         for id in touched {
             let Some(key) = self.keys.get_mut(&id) else { continue };
-            changes.push(take_key(id, key)?);
+            changes.push(key.take(id)?);
         }
         if self.keys.len() > CACHED_KEYS_MAX {
             self.keys.clear();
@@ -356,31 +239,4 @@ impl<V: View> Folding for Folder<V> {
     fn forget(&mut self) {
         *self = Self::default();
     }
-}
-
-fn take_key<S: Serialize + Clone>(
-    id: Uuid,
-    key: &mut Key<S>,
-) -> Result<KeyChange, serde_json::Error> {
-    key.touched = false;
-    let present: BTreeSet<i64> = key.shown.keys().copied().collect();
-    let gone = key.stored.difference(&present).copied().collect();
-    key.stored = present;
-    let mut current = Vec::new();
-    for (ordinal, one) in key.shown.iter_mut().filter(|(_, one)| !one.stored) {
-        let (ordinal, row) = (*ordinal, Arc::clone(&one.row));
-        one.stored = true;
-        current.push(Current { ordinal, at_from: one.at_from, pos_from: one.pos_from, row });
-    }
-    let shown = key.shown.iter().map(|(ordinal, row)| (*ordinal, row.at_from, row.pos_from));
-    let stored = Stored { state: &key.state, last_at: key.last_at, shown: shown.collect() };
-    Ok(KeyChange {
-        key: id,
-        state: Some(serde_json::to_vec(&stored)?),
-        current,
-        gone,
-        replace_time: std::mem::take(&mut key.replace_time),
-        by_time: std::mem::take(&mut key.by_time),
-        by_position: std::mem::take(&mut key.by_position),
-    })
 }

@@ -1,15 +1,16 @@
 //! The funnel: how far leads come, by cohort and by period.
 
-use crate::conversion::{BLANK, moves};
+use crate::conversion::{BLANK, CURRENCY_PARAMETER, moves};
 use crate::event::ViewEvent;
-use crate::fold::View;
+use crate::fold::{Changed, View};
 use crate::journey::Journey;
 use crate::query::{Context, Error};
-use crate::table::{Column, Document, Table, basis_points, column, period};
-use leadline_domain::{Event, lead, opportunity};
+use crate::table::{Column, Document, Sums, Table, basis_points, column, period};
+use leadline_domain::funnel::{self, Step};
+use leadline_domain::{Event, Timestamp, lead, opportunity};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// The view's name.
@@ -20,6 +21,7 @@ pub const PARAMETERS: &[(&str, &str)] = &[
     ("period", "Length of cohorts and periods: day, week (ISO), month (default), quarter, year."),
     ("tz", "Time zone of the calendar, such as Europe/Amsterdam; UTC."),
     ("source", "Only leads of this source; `(blank)` for those without."),
+    ("currency", CURRENCY_PARAMETER),
 ];
 
 /// The tables of the document.
@@ -44,7 +46,7 @@ pub const TABLES: &[Table] = &[
 ];
 
 const STEPS: &[Column] = &[
-    column("step", "captured, mql, sal, converted, won."),
+    column("step", "captured, mql, sal, converted, opportunity, won."),
     column("reached", "Leads that reached it."),
     column("previous", "Leads that reached the step before."),
     column("of_previous_bps", "Reached of previous, basis points."),
@@ -57,6 +59,7 @@ const COHORTS: &[Column] = &[
     column("mql", "Of them, ever MQL."),
     column("sal", "Of them, ever accepted by sales."),
     column("converted", "Of them, converted."),
+    column("opportunity", "Of them, with an opportunity opened."),
     column("won", "Of them, won."),
 ];
 
@@ -87,13 +90,12 @@ const STAGES: &[Column] = &[
 
 const STANDINGS: &[Column] = &[
     column("standing", "won, lost, disqualified, recycled, converted (open), or the phase."),
-    column("reached", "The furthest step: captured, mql, sal, converted, won."),
+    column("reached", "The furthest step: captured, mql, sal, converted, opportunity, won."),
     column("reason", "Why it ended; `(blank)` where it did not, or nobody said."),
     column("leads", "How many leads."),
-    column("amount_minor", "Their expected value, minor units."),
+    column("currency", "Currency of the value; null where there is none, or several."),
+    column("amount_minor", "Their expected value, minor units; null where of several currencies."),
 ];
-
-const STEP_NAMES: [&str; 5] = ["captured", "mql", "sal", "converted", "won"];
 
 /// A lead's way with everything dated on it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -135,7 +137,7 @@ pub struct Funnel;
 
 impl View for Funnel {
     const NAME: &'static str = NAME;
-    const FINGERPRINT: u32 = 1;
+    const FINGERPRINT: u32 = 2;
     type State = State;
     type Row<'a> = Row<'a>;
 
@@ -143,7 +145,7 @@ impl View for Funnel {
         moves(event)
     }
 
-    fn apply(state: &mut State, event: &ViewEvent) {
+    fn apply(state: &mut State, event: &ViewEvent) -> Changed {
         state.way.journey.apply(event);
         if let Some(kind) = kind(&event.event) {
             state.way.events.push((kind.to_owned(), event.at()));
@@ -151,6 +153,7 @@ impl View for Funnel {
         if let Event::Opportunity(opportunity) = &event.event {
             state.apply_opportunity(opportunity, event.stream.key());
         }
+        Changed::All
     }
 
     fn rows(state: &State) -> Vec<(i64, Row<'_>)> {
@@ -185,8 +188,14 @@ const fn kind(event: &Event) -> Option<&'static str> {
 impl State {
     fn apply_opportunity(&mut self, event: &opportunity::Event, id: Uuid) {
         use opportunity::Event as E;
-        if let E::Opened(_) = event {
-            self.opportunities.push(Stages { id, ..Stages::default() });
+        match event {
+            E::Opened(_) => self.opportunities.push(Stages { id, ..Stages::default() }),
+            E::Attached { standing: Some(standing), .. } => {
+                let been = standing.stages.clone();
+                self.opportunities.push(Stages { id, been, ..Stages::default() });
+            }
+            E::Detached { .. } => self.opportunities.retain(|one| one.id != id),
+            _ => {}
         }
         let Some(one) = self.opportunities.iter_mut().find(|one| one.id == id) else { return };
         let stage = match event {
@@ -195,7 +204,10 @@ impl State {
             E::Won { .. } => return one.outcome = Some("won".to_owned()),
             E::Lost { .. } => return one.outcome = Some("lost".to_owned()),
             E::Reopened { .. } => return one.outcome = None,
-            E::AmountChanged { .. } | E::CloseDateMoved { .. } => return,
+            E::Attached { .. }
+            | E::Detached { .. }
+            | E::AmountChanged { .. }
+            | E::CloseDateMoved { .. } => return,
         };
         if !one.been.contains(stage) {
             one.been.push(stage.clone());
@@ -203,150 +215,134 @@ impl State {
     }
 }
 
-type Counts = BTreeMap<&'static str, i64>;
-
-fn steps(journey: &Journey) -> [bool; 5] {
-    [
-        journey.captured_at.is_some(),
-        journey.mql_at.is_some(),
-        journey.sal_at.is_some(),
-        journey.converted_at.is_some(),
-        journey.won_at.is_some(),
-    ]
-}
-
-fn flat(
-    name: &'static str,
-    value: String,
-    columns: &[Column],
-    counts: &BTreeMap<String, i64>,
-) -> Value {
-    let mut row = Map::new();
-    for column in columns {
-        let count = counts.get(column.name).copied().unwrap_or(0);
-        row.insert(column.name.to_owned(), count.into());
-    }
-    row.insert(name.to_owned(), value.into());
-    row.into()
-}
-
 pub(crate) fn document(context: &Context<'_>) -> Result<Document, Error> {
-    let (mut ways, mut opportunities) = (Vec::new(), Vec::new());
+    let wanted = context.text("source");
+    let (mut ways, mut opportunities, mut kept) = (Vec::new(), Vec::new(), BTreeSet::new());
     for (key, ordinal, row) in context.rows::<Value>()? {
+        // The way comes first of its key.
         if ordinal == 0 {
-            ways.push((key, serde_json::from_value::<Way>(row).map_err(Error::Row)?));
-        } else {
-            opportunities.push((key, serde_json::from_value::<Stages>(row).map_err(Error::Row)?));
+            let way = serde_json::from_value::<Way>(row).map_err(Error::Row)?;
+            let source = way.journey.source.as_deref().unwrap_or(BLANK);
+            if wanted.is_none_or(|wanted| source == wanted) {
+                kept.insert(key);
+                ways.push(way);
+            }
+        } else if kept.contains(&key) {
+            opportunities.push(serde_json::from_value::<Stages>(row).map_err(Error::Row)?);
         }
     }
-    if let Some(wanted) = context.text("source") {
-        ways.retain(|(_, way)| way.journey.source.as_deref().unwrap_or(BLANK) == wanted);
-        let kept: std::collections::BTreeSet<Uuid> = ways.iter().map(|(key, _)| *key).collect();
-        opportunities.retain(|(key, _)| kept.contains(key));
-    }
+    let currency = context.text("currency");
     let mut document = Document::default();
-    step_table(&mut document, &ways);
+    step_table(&mut document, &ways, currency);
     calendar_tables(&mut document, &ways, context)?;
     stage_table(&mut document, &opportunities);
-    standing_table(&mut document, &ways);
+    standing_table(&mut document, &ways, currency);
     Ok(document)
 }
 
-fn step_table(document: &mut Document, ways: &[(Uuid, Way)]) {
-    let leads = || ways.iter().filter(|(_, way)| way.journey.captured_at.is_some());
-    let mut reached = Counts::new();
-    for (_, way) in leads() {
-        for (name, counts) in STEP_NAMES.into_iter().zip(steps(&way.journey)) {
-            *reached.entry(name).or_default() += i64::from(counts);
-        }
-    }
-    let count = |name: &str| reached.get(name).copied().unwrap_or(0);
-    let mut previous = count("captured");
-    for name in STEP_NAMES {
-        let number = count(name);
-        document.total(name, number);
+fn step_table(document: &mut Document, ways: &[Way], currency: Option<&str>) {
+    let journeys: Vec<_> = ways.iter().map(|way| way.journey.steps()).collect();
+    let all = funnel::cohorts(journeys.iter(), |_| ()).remove(&()).unwrap_or_default();
+    let count = |step: Step| all.get(&step).copied().unwrap_or(0);
+    let mut previous = count(Step::Captured);
+    for step in Step::ALL {
+        let number = count(step);
+        document.total(step.name(), number);
         document.push(
             "rows",
             json!({
-                "step": name, "reached": number, "previous": previous,
+                "step": step.name(), "reached": number, "previous": previous,
                 "of_previous_bps": basis_points(number, previous),
-                "of_captured_bps": basis_points(number, count("captured")),
+                "of_captured_bps": basis_points(number, count(Step::Captured)),
             }),
         );
         previous = number;
     }
-    let amounts = leads().filter_map(|(_, way)| way.journey.amount_minor);
-    document.total("amount_minor", amounts.fold(0, i64::saturating_add));
+    let mut sums = Sums::of(currency);
+    for way in ways.iter().filter(|way| way.journey.captured_at.is_some()) {
+        sums.extend("amount_minor", way.journey.amount());
+    }
+    document.total("currency", sums.currency());
+    document.total("amount_minor", sums.minor("amount_minor"));
 }
 
 fn calendar_tables(
     document: &mut Document,
-    ways: &[(Uuid, Way)],
+    ways: &[Way],
     context: &Context<'_>,
 ) -> Result<(), Error> {
     let (span, zone) = (context.span()?, context.zone()?);
-    let mut cohorts = BTreeMap::<String, BTreeMap<String, i64>>::new();
-    let mut periods = BTreeMap::<String, BTreeMap<String, i64>>::new();
-    let mut events = BTreeMap::<String, i64>::new();
-    for (_, way) in ways {
-        if let Some(captured) = way.journey.captured_at {
-            let cohort = cohorts.entry(period(captured, span, zone)).or_default();
-            for (name, counts) in STEP_NAMES.into_iter().zip(steps(&way.journey)) {
-                *cohort.entry(name.to_owned()).or_default() += i64::from(counts);
-            }
-        }
-        for (kind, at) in &way.events {
-            let counts = periods.entry(period(*at, span, zone)).or_default();
-            *counts.entry(kind.clone()).or_default() += 1;
-            *events.entry(kind.clone()).or_default() += 1;
-        }
+    let label = |at: Timestamp| period(at.millis(), span, zone);
+    let journeys: Vec<_> = ways.iter().map(|way| way.journey.steps()).collect();
+    for (name, counts) in funnel::cohorts(journeys.iter(), label) {
+        let mut row: Map<String, Value> =
+            counts.iter().map(|(step, count)| (step.name().to_owned(), json!(count))).collect();
+        row.insert("period".to_owned(), name.into());
+        document.push("cohorts", row.into());
     }
-    for (name, counts) in cohorts {
-        document.push("cohorts", flat("period", name, COHORTS, &counts));
+    let events = || {
+        let dated = ways.iter().flat_map(|way| &way.events);
+        dated.map(|(kind, at)| (kind.as_str(), Timestamp::from_millis(*at)))
+    };
+    for (name, counts) in funnel::periods(events(), label) {
+        document.push("periods", flat("period", &name, PERIODS, &counts));
     }
-    for (name, counts) in periods {
-        document.push("periods", flat("period", name, PERIODS, &counts));
-    }
+    let all = funnel::periods(events(), |_| ()).remove(&()).unwrap_or_default();
     for column in PERIODS.iter().filter(|column| column.name != "period") {
-        let count = events.get(column.name).copied().unwrap_or(0);
+        let count = all.get(column.name).copied().unwrap_or(0);
         document.total(&format!("events_{}", column.name), count);
     }
     Ok(())
 }
 
-fn stage_table(document: &mut Document, opportunities: &[(Uuid, Stages)]) {
-    let mut stages = BTreeMap::<&str, BTreeMap<String, i64>>::new();
-    for (_, one) in opportunities {
+/// A row with a count for every column but the first, which names what is counted.
+fn flat(first: &str, name: &str, columns: &[Column], counts: &BTreeMap<&str, u64>) -> Value {
+    let mut row = Map::new();
+    for column in columns {
+        let count = counts.get(column.name).copied().unwrap_or(0);
+        row.insert(column.name.to_owned(), count.into());
+    }
+    row.insert(first.to_owned(), name.into());
+    row.into()
+}
+
+fn stage_table(document: &mut Document, opportunities: &[Stages]) {
+    let mut stages = BTreeMap::<&str, BTreeMap<&str, u64>>::new();
+    for one in opportunities {
         for stage in &one.been {
             let counts = stages.entry(stage).or_default();
-            *counts.entry("opportunities".to_owned()).or_default() += 1;
-            if let Some(outcome) = &one.outcome {
-                *counts.entry(outcome.clone()).or_default() += 1;
+            for name in ["opportunities"].into_iter().chain(one.outcome.as_deref()) {
+                *counts.entry(name).or_default() += 1;
             }
         }
     }
     document.total("opportunities", opportunities.len());
     for (stage, counts) in stages {
-        document.push("stages", flat("stage", stage.to_owned(), STAGES, &counts));
+        document.push("stages", flat("stage", stage, STAGES, &counts));
     }
 }
 
-fn standing_table(document: &mut Document, ways: &[(Uuid, Way)]) {
-    let mut standings = BTreeMap::<(&str, &str, &str), (i64, i64)>::new();
-    for (_, way) in ways.iter().filter(|(_, way)| way.journey.captured_at.is_some()) {
-        let journey = &way.journey;
+fn standing_table(document: &mut Document, ways: &[Way], currency: Option<&str>) {
+    let mut standings = BTreeMap::<(&str, Step, &str), (u64, Sums)>::new();
+    for Way { journey, .. } in ways {
+        let steps = journey.steps();
+        let Some(reached) = steps.keys().next_back().filter(|_| journey.captured_at.is_some())
+        else {
+            continue;
+        };
         let reason = journey.end.as_ref().and_then(|end| end.reason.as_deref()).unwrap_or(BLANK);
-        let (leads, amount) =
-            standings.entry((journey.standing(), journey.reached(), reason)).or_default();
+        let (leads, sums) = standings
+            .entry((journey.standing(), *reached, reason))
+            .or_insert_with(|| (0, Sums::of(currency)));
         *leads += 1;
-        *amount = amount.saturating_add(journey.amount_minor.unwrap_or(0));
+        sums.extend("amount_minor", journey.amount());
     }
-    for ((standing, reached, reason), (leads, amount)) in standings {
+    for ((standing, reached, reason), (leads, sums)) in standings {
         document.push(
             "standings",
             json!({
-                "standing": standing, "reached": reached, "reason": reason, "leads": leads,
-                "amount_minor": amount,
+                "standing": standing, "reached": reached.name(), "reason": reason, "leads": leads,
+                "currency": sums.currency(), "amount_minor": sums.minor("amount_minor"),
             }),
         );
     }

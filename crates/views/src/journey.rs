@@ -1,9 +1,10 @@
 //! What several views know of a lead's way: its milestones, once each, and where it stands.
 
 use crate::event::ViewEvent;
+use leadline_domain::funnel::{self, Step};
 use leadline_domain::lead::{self, Owner, Phase, RejectOutcome};
 use leadline_domain::money::Money;
-use leadline_domain::{Event, StreamId, opportunity};
+use leadline_domain::{Event, StreamId, Timestamp, opportunity};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -56,6 +57,19 @@ pub struct End {
     pub reason: Option<String>,
 }
 
+/// A won opportunity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Win {
+    /// When, in milliseconds of UTC.
+    pub at: i64,
+    /// What it brought, minor units.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub minor: Option<i64>,
+    /// Currency of `minor`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub currency: Option<String>,
+}
+
 /// A lead's way. Times are milliseconds of UTC; a milestone is reached once, the first time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -87,6 +101,9 @@ pub struct Journey {
     /// First MQL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mql_at: Option<i64>,
+    /// Last MQL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_mql_at: Option<i64>,
     /// First accepted by sales.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sal_at: Option<i64>,
@@ -105,12 +122,12 @@ pub struct Journey {
     /// First opportunity won, and still won.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub won_at: Option<i64>,
-    /// What the won opportunities brought, minor units.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub won_minor: i64,
     /// First response.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub responded_at: Option<i64>,
+    /// First response since the first MQL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mql_response_at: Option<i64>,
     /// First conversion recorded without an opportunity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recorded_at: Option<i64>,
@@ -123,9 +140,9 @@ pub struct Journey {
     /// The company's own fields of its opportunities.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, String>,
-    /// What each won opportunity brought.
+    /// The opportunities won, and still won.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub wins: BTreeMap<Uuid, (i64, i64)>,
+    pub wins: BTreeMap<Uuid, Win>,
     /// The lead's stream, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lead: Option<Uuid>,
@@ -181,8 +198,16 @@ impl Journey {
             E::SourceSet { source } => self.source = Some(source.clone()),
             E::CampaignLinked { campaign } => self.campaign = Some(campaign.clone()),
             E::Assigned { to, .. } => self.owned_by(to),
-            E::ResponseLogged { .. } => _ = self.responded_at.get_or_insert(at),
-            E::MarkedMql { .. } => _ = self.mql_at.get_or_insert(at),
+            E::ResponseLogged { .. } => {
+                self.responded_at.get_or_insert(at);
+                if self.mql_at.is_some() {
+                    self.mql_response_at.get_or_insert(at);
+                }
+            }
+            E::MarkedMql { .. } => {
+                self.mql_at.get_or_insert(at);
+                self.last_mql_at = Some(at);
+            }
             E::AcceptedBySales { owner, .. } => {
                 if self.sal_at.is_none() {
                     (self.sal_at, self.sal_by) = (Some(at), owner.clone());
@@ -209,7 +234,8 @@ impl Journey {
                 self.attributes.extend(opened.attributes.clone());
             }
             E::Won { amount, .. } => {
-                self.wins.insert(id, (at, amount.map_or(0, |money| money.minor)));
+                let (minor, currency) = minor(*amount);
+                self.wins.insert(id, Win { at, minor, currency });
                 self.end = Some(End { at, how: Ending::Won, reason: None });
             }
             E::Lost { reason, .. } => {
@@ -220,14 +246,45 @@ impl Journey {
                 self.end = None;
             }
             E::AmountChanged { to, .. } => {
-                if let Some((_, brought)) = self.wins.get_mut(&id) {
-                    *brought = to.minor;
+                if let Some(win) = self.wins.get_mut(&id) {
+                    (win.minor, win.currency) = minor(Some(*to));
                 }
             }
-            E::StageAdvanced { .. } | E::StageRegressed { .. } | E::CloseDateMoved { .. } => {}
+            E::Attached { standing: Some(standing), .. } => {
+                self.opened_at.get_or_insert(at);
+                self.attributes.extend(standing.opened.attributes.clone());
+            }
+            E::Attached { .. }
+            | E::Detached { .. }
+            | E::StageAdvanced { .. }
+            | E::StageRegressed { .. }
+            | E::CloseDateMoved { .. } => {}
         }
-        self.won_at = self.wins.values().map(|(at, _)| *at).min();
-        self.won_minor = self.wins.values().map(|(_, minor)| *minor).fold(0, i64::saturating_add);
+        self.won_at = self.wins.values().map(|win| win.at).min();
+    }
+
+    /// The expected value: minor units and currency.
+    pub fn amount(&self) -> Option<(i64, &str)> {
+        self.amount_minor.zip(self.currency.as_deref())
+    }
+
+    /// What each won opportunity brought: minor units and currency.
+    pub fn won(&self) -> impl Iterator<Item = (i64, &str)> {
+        self.wins.values().filter_map(|win| win.minor.zip(win.currency.as_deref()))
+    }
+
+    /// When the lead took each step first.
+    pub fn steps(&self) -> funnel::Journey {
+        let taken = [
+            (Step::Captured, self.captured_at),
+            (Step::Mql, self.mql_at),
+            (Step::Sal, self.sal_at),
+            (Step::Converted, self.converted_at),
+            (Step::Opportunity, self.opened_at),
+            (Step::Won, self.won_at),
+        ];
+        let at = |(step, at): (Step, Option<i64>)| Some((step, Timestamp::from_millis(at?)));
+        taken.into_iter().filter_map(at).collect()
     }
 
     /// Where the lead stands: its ending's name, `open` with an open opportunity, else its phase.
@@ -237,21 +294,6 @@ impl Journey {
             (None, Some(phase)) if phase == Phase::Converted.name() => "converted",
             (None, Some(phase)) => phase,
             (None, None) => "open",
-        }
-    }
-
-    /// The furthest milestone that the lead has reached.
-    pub const fn reached(&self) -> &'static str {
-        if self.won_at.is_some() {
-            "won"
-        } else if self.converted_at.is_some() {
-            "converted"
-        } else if self.sal_at.is_some() {
-            "sal"
-        } else if self.mql_at.is_some() {
-            "mql"
-        } else {
-            "captured"
         }
     }
 }

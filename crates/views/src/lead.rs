@@ -4,14 +4,15 @@
 //! (sealed), and how busy it is.
 
 use crate::event::ViewEvent;
-use crate::fold::View;
+use crate::fold::{Changed, View};
 use crate::journey::{self, Journey, is_zero};
 use crate::query::{Context, Error};
-use crate::table::{Column, Document, Table, column, time_or_null};
+use crate::table::{Column, Document, Sums, Table, column, time_or_null};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use leadline_domain::calendar::clock::is_late;
 use leadline_domain::lead::{Milestone, Owner, Phase};
-use leadline_domain::{Event, Sealed, StreamId, lead, opportunity};
+use leadline_domain::{Event, Sealed, StreamId, Timestamp, lead, opportunity};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -62,7 +63,8 @@ const COLUMNS: &[Column] = &[
     column("outcome", "`won` or `lost`, for its opportunity."),
     column("won_at", "Its opportunity was won."),
     column("lost_at", "Its opportunity was lost."),
-    column("won_minor", "What its opportunity brought, minor units."),
+    column("won_minor", "What its opportunities brought, minor units; null of several currencies."),
+    column("won_currency", "Currency of what they brought."),
     column("acceptance", "Its acceptance clock: running, overdue, met, late, cancelled."),
     column("acceptance_due_at", "When sales has to have answered."),
     column("touches", "How many touches."),
@@ -162,7 +164,7 @@ pub struct Leads;
 
 impl View for Leads {
     const NAME: &'static str = NAME;
-    const FINGERPRINT: u32 = 1;
+    const FINGERPRINT: u32 = 2;
     type State = State;
     type Row<'a> = Row<'a>;
 
@@ -170,7 +172,7 @@ impl View for Leads {
         journey::key(event)
     }
 
-    fn apply(state: &mut State, event: &ViewEvent) {
+    fn apply(state: &mut State, event: &ViewEvent) -> Changed {
         state.facts.journey.apply(event);
         match &event.event {
             Event::Lead(lead) => state.apply_lead(lead, event.at()),
@@ -178,6 +180,10 @@ impl View for Leads {
                 state.facts.apply_opportunity(opportunity, event.stream, event.at());
             }
             _ => {}
+        }
+        match &event.event {
+            Event::Lead(lead::Event::TouchRecorded(_)) => Changed::Rows(vec![ACTIVITY]),
+            _ => Changed::All,
         }
     }
 
@@ -279,7 +285,8 @@ impl Facts {
     /// A running clock is overdue by time alone.
     fn acceptance(&self, now: i64) -> Option<&str> {
         let clock = self.clock.as_ref()?;
-        let overdue = clock.state == "running" && now > clock.due_at;
+        let (due_at, now) = (Timestamp::from_millis(clock.due_at), Timestamp::from_millis(now));
+        let overdue = clock.state == "running" && is_late(due_at, now);
         Some(if overdue { "overdue" } else { &clock.state })
     }
 
@@ -312,6 +319,8 @@ fn flat(id: Uuid, lead: Lead, now: i64) -> Value {
     let acceptance = facts.acceptance(now);
     let due_at = facts.clock.as_ref().map(|clock| clock.due_at);
     let journey = &facts.journey;
+    let mut won = Sums::default();
+    won.extend("won", journey.won());
     let (first, last) = (activity.first.as_ref(), activity.last.as_ref());
     json!({
         "lead": journey.lead.unwrap_or(id),
@@ -326,7 +335,8 @@ fn flat(id: Uuid, lead: Lead, now: i64) -> Value {
         "recycled_at": time_or_null(facts.recycled_at), "reason": facts.reason,
         "opportunity": facts.opportunity, "account": facts.account, "contact": facts.contact,
         "outcome": outcome, "won_at": time_or_null(journey.won_at),
-        "lost_at": time_or_null(facts.lost_at), "won_minor": journey.won_minor,
+        "lost_at": time_or_null(facts.lost_at), "won_minor": won.minor("won"),
+        "won_currency": won.currency(),
         "acceptance": acceptance, "acceptance_due_at": time_or_null(due_at),
         "touches": activity.touches,
         "first_touch_at": time_or_null(first.map(|touch| touch.at)),

@@ -21,7 +21,7 @@ mod table;
 pub mod timeline;
 
 pub use event::{Page, ViewEvent};
-pub use fold::{Folding, View};
+pub use fold::{Changed, Folding, View};
 pub use projector::{History, Projector, Rebuild};
 pub use query::{Request, query};
 pub use store::{AsOf, Axis, Checkpoint, ViewStore};

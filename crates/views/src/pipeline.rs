@@ -6,10 +6,11 @@ pub(crate) use report::document;
 pub use report::{PARAMETERS, TABLES};
 
 use crate::event::ViewEvent;
-use crate::fold::View;
+use crate::fold::{Changed, View};
 use crate::journey::{self, minor};
 use leadline_domain::lead::{self, Owner};
 use leadline_domain::money::ProbabilityBp;
+use leadline_domain::opportunity::Opened;
 use leadline_domain::{Event, opportunity};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -91,7 +92,7 @@ pub struct Pipeline;
 
 impl View for Pipeline {
     const NAME: &'static str = NAME;
-    const FINGERPRINT: u32 = 1;
+    const FINGERPRINT: u32 = 2;
     type State = State;
     type Row<'a> = Row<'a>;
 
@@ -108,7 +109,7 @@ impl View for Pipeline {
         }
     }
 
-    fn apply(state: &mut State, event: &ViewEvent) {
+    fn apply(state: &mut State, event: &ViewEvent) -> Changed {
         match &event.event {
             Event::Lead(lead) => state.lead.get_or_insert_default().apply(lead),
             Event::Opportunity(opportunity) => {
@@ -116,6 +117,7 @@ impl View for Pipeline {
             }
             _ => {}
         }
+        Changed::All
     }
 
     fn rows(state: &State) -> Vec<(i64, Row<'_>)> {
@@ -135,8 +137,13 @@ impl Lead {
             | lead::Event::DetailsChanged { amount: amount @ Some(_), .. } => {
                 (self.amount_minor, self.currency) = minor(*amount);
             }
-            lead::Event::Assigned { to: Owner::Person(name), .. }
-            | lead::Event::AcceptedBySales { owner: Some(name), .. } => {
+            lead::Event::Assigned { to, .. } => {
+                self.owner = match to {
+                    Owner::Person(name) => Some(name.clone()),
+                    Owner::Queue(_) => None,
+                };
+            }
+            lead::Event::AcceptedBySales { owner: Some(name), .. } => {
                 self.owner = Some(name.clone());
             }
             _ => {}
@@ -150,37 +157,50 @@ fn odds(probability: Option<ProbabilityBp>) -> Option<u16> {
 
 impl State {
     fn apply_opportunity(&mut self, event: &opportunity::Event, id: Uuid, at: i64) {
-        if let opportunity::Event::Opened(opened) = event {
-            let (amount_minor, currency) = minor(opened.amount);
-            self.opportunities.push(Opportunity {
-                id,
-                state: "open".to_owned(),
-                stage: opened.stage.clone(),
-                opened_at: at,
-                close_date: opened.close_date.map(leadline_domain::Timestamp::millis),
-                amount_minor,
-                currency,
-                probability_bps: odds(opened.probability),
-                owner: opened.owner.clone(),
-                product: opened.product.clone(),
-                account: opened.account.map(|account| account.0),
-                campaign: opened.campaign.clone(),
-                source: opened.source.clone(),
-                attributes: opened.attributes.clone(),
-                undated: opened.undated,
-                ..Opportunity::default()
-            });
-        } else if let Some(one) = self.opportunities.iter_mut().find(|one| one.id == id) {
-            one.apply(event, at);
+        use opportunity::Event as E;
+        match event {
+            E::Opened(opened) => self.opportunities.push(Opportunity::opened(id, opened, at)),
+            E::Attached { standing: Some(standing), .. } => {
+                let opened_at = standing.opened_at.millis();
+                self.opportunities.push(Opportunity::opened(id, &standing.opened, opened_at));
+            }
+            E::Detached { .. } => self.opportunities.retain(|one| one.id != id),
+            _ => {
+                if let Some(one) = self.opportunities.iter_mut().find(|one| one.id == id) {
+                    one.apply(event, at);
+                }
+            }
         }
     }
 }
 
 impl Opportunity {
+    fn opened(id: Uuid, opened: &Opened, opened_at: i64) -> Self {
+        let (amount_minor, currency) = minor(opened.amount);
+        Self {
+            id,
+            state: "open".to_owned(),
+            stage: opened.stage.clone(),
+            opened_at,
+            close_date: opened.close_date.map(leadline_domain::Timestamp::millis),
+            amount_minor,
+            currency,
+            probability_bps: odds(opened.probability),
+            owner: opened.owner.clone(),
+            product: opened.product.clone(),
+            account: opened.account.map(|account| account.0),
+            campaign: opened.campaign.clone(),
+            source: opened.source.clone(),
+            attributes: opened.attributes.clone(),
+            undated: opened.undated,
+            ..Self::default()
+        }
+    }
+
     fn apply(&mut self, event: &opportunity::Event, at: i64) {
         use opportunity::Event as E;
         match event {
-            E::Opened(_) => {}
+            E::Opened(_) | E::Attached { .. } | E::Detached { .. } => {}
             E::StageAdvanced { to, probability, .. }
             | E::StageRegressed { to, probability, .. } => {
                 (self.stage, self.probability_bps) = (to.clone(), odds(*probability));

@@ -1,16 +1,18 @@
 //! Brings views forward, page by page, and rebuilds them from zero.
 
 mod rebuild;
+mod status;
 
 pub use rebuild::{REBUILD_WAITING_MAX, Rebuild, Rebuilt};
+pub use status::Status;
 
 use crate::event::{Page, ViewEvent};
 use crate::fold::{Folding, Histories, Poison};
 use crate::store::{self, Checkpoint, Commit, Generation, KeyChange, Outcome, ViewStore};
 use crate::{NAMES, folding};
 use async_trait::async_trait;
-use leadline_log::Position;
 use leadline_log::types::LogIdentity;
+use leadline_log::{Misfit, Place, Position};
 use std::sync::Arc;
 use thiserror::Error;
 use uuid::Uuid;
@@ -26,6 +28,9 @@ pub enum Error {
     /// The log could not be read for a late fact.
     #[error("could not read the history of a lead for a late fact")]
     History(#[source] Source),
+    /// The log could not be read.
+    #[error("could not look whether a view reflects the past of the log")]
+    Log(#[source] Source),
     /// Positions are missing before the page: read again from the checkpoint.
     #[error("the page begins after position {after}, the view `{view}` ends at {checkpoint}")]
     Gap {
@@ -35,12 +40,6 @@ pub enum Error {
         checkpoint: Position,
         /// Where the page begins.
         after: Position,
-    },
-    /// The view was built from another log, or from another past of this one.
-    #[error("the view `{view}` was built from another log or epoch; rebuild it")]
-    OtherLog {
-        /// The view.
-        view: &'static str,
     },
     /// A rebuild met an event that it cannot fold.
     #[error(transparent)]
@@ -59,7 +58,7 @@ pub enum Error {
     },
 }
 
-/// Reads the past of one root from the log.
+/// Reads the past from the log.
 #[async_trait]
 pub trait History: Send + Sync {
     /// All events of `root` up to position `through`, by position.
@@ -67,39 +66,33 @@ pub trait History: Send + Sync {
     /// # Errors
     /// The log could not be read.
     async fn root_events(&self, root: Uuid, through: Position) -> Result<Vec<ViewEvent>, Source>;
-}
 
-/// How a view is doing.
-#[derive(Debug)]
-pub enum Status {
-    /// It follows the log.
-    Following,
-    /// It was folded by other code: it answers as before, and waits for a rebuild.
-    Outdated,
-    /// It met an event that it cannot fold, and stopped.
-    Poisoned(Poison),
-}
-
-impl std::fmt::Display for Status {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Following => formatter.write_str("following"),
-            Self::Outdated => formatter.write_str("outdated: folded by other code"),
-            Self::Poisoned(poison) => poison.fmt(formatter),
-        }
-    }
+    /// Why a place is none of the log; nothing where it is.
+    ///
+    /// # Errors
+    /// The log could not be read.
+    async fn misfit(&self, place: Place) -> Result<Option<Misfit>, Source>;
 }
 
 struct Follower {
     folding: Box<dyn Folding>,
     checkpoint: Checkpoint,
     status: Status,
+    /// Whether this process brings the view forward; where it does not, another one may.
+    leased: bool,
+}
+
+impl Follower {
+    const fn follows(&self) -> bool {
+        self.leased && matches!(self.status, Status::Following)
+    }
 }
 
 /// Folds pages into several views, and commits them in one transaction a page.
 pub struct Projector {
     store: Arc<dyn ViewStore>,
     history: Arc<dyn History>,
+    log: LogIdentity,
     followers: Vec<Follower>,
     /// A page was begun and not ended: the folds may be ahead of what is stored.
     begun: bool,
@@ -112,14 +105,14 @@ impl std::fmt::Debug for Projector {
 }
 
 const fn start(log: LogIdentity, fingerprint: u32) -> Checkpoint {
-    Checkpoint { log, position: Position::START, fingerprint }
+    Checkpoint { log, position: Position::START, event: Uuid::nil(), fingerprint }
 }
 
 impl Projector {
     /// A projector of `folds` that goes on from their checkpoints in `store`.
     ///
     /// # Errors
-    /// The store could not be read, or a view was built from another log or epoch.
+    /// The store or the log could not be read.
     pub async fn open(
         store: Arc<dyn ViewStore>,
         history: Arc<dyn History>,
@@ -131,14 +124,12 @@ impl Projector {
             let (view, fingerprint) = (folding.name(), folding.fingerprint());
             let stored = store.checkpoint(view, Generation::Live).await?;
             let checkpoint = stored.unwrap_or_else(|| start(log, fingerprint));
-            if checkpoint.log != log {
-                return Err(Error::OtherLog { view });
-            }
-            let current = checkpoint.fingerprint == fingerprint;
-            let status = if current { Status::Following } else { Status::Outdated };
-            followers.push(Follower { folding, checkpoint, status });
+            let status = Status::of(&*folding, checkpoint);
+            followers.push(Follower { folding, checkpoint, status, leased: true });
         }
-        Ok(Self { store, history, followers, begun: false })
+        let mut projector = Self { store, history, log, followers, begun: false };
+        projector.verify().await?;
+        Ok(projector)
     }
 
     /// A projector of every view.
@@ -155,10 +146,46 @@ impl Projector {
     }
 
     /// The position after which the next page has to begin: the least checkpoint of the views that follow the
-    /// log. `None` where none does.
+    /// log and are leased. `None` where none is.
     pub fn position(&self) -> Option<Position> {
-        let following = self.followers.iter().filter(|one| matches!(one.status, Status::Following));
-        following.map(|one| one.checkpoint.position).min()
+        self.followers.iter().filter(|one| one.follows()).map(|one| one.checkpoint.position).min()
+    }
+
+    /// Takes the lease of every view of `wanted` that is free, and lets go of the rest. What is not leased is brought
+    /// forward by another process, and looked up in the store. Whether every view of `wanted` is leased now.
+    /// A projector that has its store to itself need not ask.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    pub async fn lease(&mut self, wanted: &[&str]) -> Result<bool, Error> {
+        let mut all = true;
+        for one in &mut self.followers {
+            let view = one.folding.name();
+            let wants = wanted.contains(&view);
+            let held = wants && self.store.lease(view).await?;
+            if !held || !one.leased {
+                refresh(one, &*self.store).await?;
+            }
+            one.leased = held;
+            all &= held || !wants;
+        }
+        Ok(all)
+    }
+
+    /// Looks up how far other processes have brought the views that are not leased here.
+    ///
+    /// # Errors
+    /// The store could not be read.
+    pub async fn look_up(&mut self) -> Result<(), Error> {
+        for one in self.followers.iter_mut().filter(|one| !one.leased) {
+            refresh(one, &*self.store).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a view is leased here.
+    pub fn leases(&self, view: &str) -> bool {
+        self.followers.iter().any(|one| one.leased && one.folding.name() == view)
     }
 
     /// How each view is doing: name, checkpoint, status.
@@ -183,12 +210,7 @@ impl Projector {
 
     async fn resume(&mut self) -> Result<(), Error> {
         for one in &mut self.followers {
-            one.folding.forget();
-            if let Some(stored) =
-                self.store.checkpoint(one.folding.name(), Generation::Live).await?
-            {
-                one.checkpoint = stored;
-            }
+            refresh(one, &*self.store).await?;
         }
         Ok(())
     }
@@ -207,7 +229,7 @@ impl Projector {
         let mut histories = Histories::new();
         for (index, one) in self.followers.iter_mut().enumerate() {
             let (view, from) = (one.folding.name(), one.checkpoint);
-            if !matches!(one.status, Status::Following) || from.position >= page.through {
+            if !one.follows() || from.position >= page.through {
                 continue;
             }
             if from.position < page.after {
@@ -220,7 +242,7 @@ impl Projector {
             match fold(&mut *one.folding, ports, target, events, &mut histories).await {
                 Ok(changes) => {
                     let (generation, to) = target;
-                    commits.push(Commit { view, generation, from, to, changes });
+                    commits.push(Commit { view, generation, from, to, event: page.last, changes });
                     moved.push(index);
                 }
                 Err(Error::Poisoned(poison)) => {
@@ -242,7 +264,7 @@ impl Projector {
         };
         for (index, outcome) in moved.into_iter().zip(outcomes) {
             if let Some(one) = self.followers.get_mut(index) {
-                settle(one, &*self.store, outcome, page.through).await?;
+                settle(one, &*self.store, outcome, page).await?;
             }
         }
         Ok(())
@@ -264,8 +286,7 @@ impl Projector {
             let fingerprint = one.folding.fingerprint();
             let stored = self.store.checkpoint(view, Generation::Live).await?;
             one.checkpoint = stored.unwrap_or_else(|| start(one.checkpoint.log, fingerprint));
-            let current = one.checkpoint.fingerprint == fingerprint;
-            one.status = if current { Status::Following } else { Status::Outdated };
+            one.status = Status::of(&*one.folding, one.checkpoint);
         }
         Ok(())
     }
@@ -276,16 +297,23 @@ async fn settle(
     one: &mut Follower,
     store: &dyn ViewStore,
     outcome: Outcome,
-    through: Position,
+    page: &Page,
 ) -> Result<(), Error> {
     match outcome {
-        Outcome::Moved => one.checkpoint.position = through,
-        Outcome::Stale => {
-            one.folding.forget();
-            if let Some(stored) = store.checkpoint(one.folding.name(), Generation::Live).await? {
-                one.checkpoint = stored;
-            }
+        Outcome::Moved => {
+            one.checkpoint =
+                Checkpoint { position: page.through, event: page.last, ..one.checkpoint };
         }
+        Outcome::Stale => refresh(one, store).await?,
+    }
+    Ok(())
+}
+
+/// Begins a view again from what is stored.
+async fn refresh(one: &mut Follower, store: &dyn ViewStore) -> Result<(), Error> {
+    one.folding.forget();
+    if let Some(stored) = store.checkpoint(one.folding.name(), Generation::Live).await? {
+        one.checkpoint = stored;
     }
     Ok(())
 }

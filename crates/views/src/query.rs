@@ -182,7 +182,7 @@ pub async fn query(store: &dyn ViewStore, request: &Request) -> Result<Value, Er
     let known = |name: &str| question.parameters.iter().any(|(known, _)| *known == name);
     if let Some(name) = request.parameters.keys().find(|name| !known(name)) {
         let allowed = question.parameters.iter().map(|(name, _)| *name).collect::<Vec<_>>();
-        let (view, name) = (question.view, name.chars().take(64).collect());
+        let (view, name) = (question.view, leadline_domain::refusal::shown(name).to_owned());
         return Err(Error::UnknownParameter { view, name, allowed: allowed.join(", ") });
     }
     let select = select(question, request)?;

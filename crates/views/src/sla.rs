@@ -7,7 +7,7 @@ pub use report::{PARAMETERS, TABLES};
 
 use crate::conversion::moves;
 use crate::event::ViewEvent;
-use crate::fold::View;
+use crate::fold::{Changed, View};
 use crate::journey::Journey;
 use leadline_domain::lead::{self, Owner};
 use leadline_domain::{Event, StreamId};
@@ -76,7 +76,7 @@ pub struct Sla;
 
 impl View for Sla {
     const NAME: &'static str = NAME;
-    const FINGERPRINT: u32 = 1;
+    const FINGERPRINT: u32 = 2;
     type State = State;
     type Row<'a> = Row<'a>;
 
@@ -96,12 +96,13 @@ impl View for Sla {
         }
     }
 
-    fn apply(state: &mut State, event: &ViewEvent) {
+    fn apply(state: &mut State, event: &ViewEvent) -> Changed {
         state.journey.apply(event);
         if let (Event::Lead(lead), StreamId::Lead(id)) = (&event.event, event.stream) {
             state.apply_clock(lead, id.0, event.at());
             state.apply_wait(lead, event.at());
         }
+        Changed::All
     }
 
     fn rows(state: &State) -> Vec<(i64, Row<'_>)> {

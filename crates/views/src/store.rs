@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use leadline_domain::Timestamp;
-use leadline_log::Position;
 use leadline_log::types::LogIdentity;
+use leadline_log::{Place, Position};
 use std::sync::Arc;
 use thiserror::Error;
 use uuid::Uuid;
@@ -49,8 +49,17 @@ pub struct Checkpoint {
     pub log: LogIdentity,
     /// The last position that its rows reflect.
     pub position: Position,
+    /// The id of the event there; nil at the start.
+    pub event: Uuid,
     /// The fold's fingerprint.
     pub fingerprint: u32,
+}
+
+impl Checkpoint {
+    /// The place in the log.
+    pub const fn place(&self) -> Place {
+        Place { log: self.log, position: self.position, event: self.event }
+    }
 }
 
 /// Which of a view's sets of rows.
@@ -118,6 +127,8 @@ pub struct Commit {
     pub from: Checkpoint,
     /// The position that the rows reflect afterwards.
     pub to: Position,
+    /// The id of the event there.
+    pub event: Uuid,
     /// The changes, by key.
     pub changes: Vec<KeyChange>,
 }
@@ -211,6 +222,17 @@ pub fn digest_version(hasher: &mut blake3::Hasher, key: Uuid, version: (i64, i64
 /// Keeps the rows, states and checkpoints of views.
 #[async_trait]
 pub trait ViewStore: Send + Sync + std::fmt::Debug {
+    /// Whether this process may bring the view forward from now on: one process does at a time. The lease is kept
+    /// until the process ends. It only spares work: commits are guarded by their checkpoints.
+    ///
+    /// # Errors
+    /// The database could not be reached.
+    async fn lease(&self, view: &str) -> Result<bool, Error> {
+        // A store that one process can open has nobody to share the work with.
+        let _only_here = view;
+        Ok(true)
+    }
+
     /// The checkpoint of this view; `None` before the first commit of this generation.
     ///
     /// # Errors

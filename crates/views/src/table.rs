@@ -4,7 +4,9 @@ use chrono::{DateTime, Datelike, TimeZone};
 use chrono_tz::Tz;
 use leadline_domain::Timestamp;
 use leadline_domain::money::divide_half_even;
+use leadline_domain::percentile::nearest_rank;
 use serde_json::{Map, Number, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A column of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,11 +67,63 @@ pub(crate) fn time_or_null(milliseconds: Option<i64>) -> Value {
 }
 
 /// `numerator` of `denominator` in basis points, half to even; null of nothing.
-pub(crate) fn basis_points(numerator: i64, denominator: i64) -> Value {
+pub(crate) fn basis_points(numerator: impl Into<i128>, denominator: impl Into<i128>) -> Value {
+    let denominator = denominator.into();
     if denominator == 0 {
         return Value::Null;
     }
-    divide_half_even(i128::from(numerator) * 10_000, i128::from(denominator)).into()
+    divide_half_even(numerator.into().saturating_mul(10_000), denominator).into()
+}
+
+/// Sums of amounts, in minor units. Amounts of different currencies are never added: where there are several, none
+/// of the sums is.
+#[derive(Debug, Default)]
+pub(crate) struct Sums {
+    /// The one currency whose amounts are asked for.
+    only: Option<String>,
+    minor: BTreeMap<&'static str, i64>,
+    currencies: BTreeSet<String>,
+}
+
+impl Sums {
+    /// Sums of the amounts in this currency alone; of all amounts where none is named.
+    pub(crate) fn of(only: Option<&str>) -> Self {
+        Self { only: only.map(str::to_owned), ..Self::default() }
+    }
+
+    /// Adds amounts to the sum of this name.
+    pub(crate) fn extend<'a>(
+        &mut self,
+        name: &'static str,
+        amounts: impl IntoIterator<Item = (i64, &'a str)>,
+    ) {
+        for (minor, currency) in amounts {
+            if self.only.as_deref().is_some_and(|only| only != currency) {
+                continue;
+            }
+            let sum = self.minor.entry(name).or_default();
+            *sum = sum.saturating_add(minor);
+            if !self.currencies.contains(currency) {
+                self.currencies.insert(currency.to_owned());
+            }
+        }
+    }
+
+    /// The sum of this name; null where there are several currencies.
+    pub(crate) fn minor(&self, name: &str) -> Value {
+        if self.currencies.len() > 1 {
+            return Value::Null;
+        }
+        self.minor.get(name).copied().unwrap_or(0).into()
+    }
+
+    /// The currency of the sums; null where there are several, or no amount.
+    pub(crate) fn currency(&self) -> Value {
+        match self.currencies.len() {
+            1 => self.currencies.first().map_or(Value::Null, |one| one.as_str().into()),
+            _ => Value::Null,
+        }
+    }
 }
 
 /// A quotient with six decimals, half to even; null of nothing.
@@ -96,7 +150,7 @@ pub(crate) fn number(text: &str) -> Value {
 }
 
 /// The percentiles that every distribution is given by.
-pub(crate) const PERCENTILES: [u16; 7] = [10, 25, 50, 75, 90, 95, 99];
+pub(crate) const PERCENTILES: [u8; 7] = [10, 25, 50, 75, 90, 95, 99];
 
 /// Adds `n`, `sum`, `mean`, `min`, `max` and nearest-rank percentiles of `values` to a row. Null of nothing, but
 /// for `n` and `sum`.
@@ -106,9 +160,7 @@ pub(crate) fn distribution(row: &mut Map<String, Value>, prefix: &str, mut value
     let sum: i128 = values.iter().map(|value| i128::from(*value)).sum();
     let name = |suffix: &str| format!("{prefix}{suffix}");
     for percent in PERCENTILES {
-        let rank = (usize::from(percent) * count).div_ceil(100).max(1);
-        let value = values.get(rank - 1).copied();
-        row.insert(name(&format!("p{percent}")), json!(value));
+        row.insert(name(&format!("p{percent}")), json!(nearest_rank(&values, percent)));
     }
     row.insert(name("n"), json!(count));
     row.insert(name("min"), json!(values.first()));

@@ -175,6 +175,10 @@ fn opportunity_row(event: &opportunity::Event, row: Row) -> Row {
     use opportunity::Event as E;
     match event {
         E::Opened(opened) => row.to(&opened.stage).amount(opened.amount),
+        E::Attached { standing: Some(standing), .. } => {
+            row.to(&standing.opened.stage).amount(standing.opened.amount)
+        }
+        E::Attached { .. } | E::Detached { .. } => row,
         E::StageAdvanced { from, to, .. } => row.steps(from, to),
         E::StageRegressed { from, to, reason, .. } => row.steps(from, to).reason(reason.as_deref()),
         E::AmountChanged { to, .. } => row.amount(Some(*to)),

@@ -5,8 +5,8 @@ use super::{Claim, Conversion, Touch};
 use crate::time::Timestamp;
 use thiserror::Error;
 
-/// The names of the models, as [`Model::parse`] reads them. `custom` is made from [`MilestoneShares`] instead.
-pub const MODELS: [&str; 15] = [
+/// The names of the models, as [`Model::parse`] reads them.
+pub const MODELS: [&str; 14] = [
     "first_touch",
     "last_touch",
     "last_non_direct",
@@ -21,7 +21,6 @@ pub const MODELS: [&str; 15] = [
     "u_shaped",
     "w_shaped",
     "full_path",
-    "custom",
 ];
 
 /// Why a model is refused.

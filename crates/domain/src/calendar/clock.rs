@@ -52,6 +52,11 @@ impl Standing {
     }
 }
 
+/// Whether something done at `at` comes too late for a deadline. At the very deadline it is in time.
+pub fn is_late(due_at: Timestamp, at: Timestamp) -> bool {
+    at > due_at
+}
+
 /// A clock that was started once.
 #[derive(Clone, Debug)]
 pub struct SlaClock<'a> {
@@ -112,7 +117,7 @@ impl<'a> SlaClock<'a> {
 
     /// Where the clock stands at `now`, having stopped at `stop`.
     pub fn standing(&self, stop: Option<Timestamp>, now: Timestamp) -> Standing {
-        let late = |at| self.due_at().is_some_and(|due| at > due);
+        let late = |at| self.due_at().is_some_and(|due| is_late(due, at));
         if let Some(stop) = stop {
             return if late(stop) { Standing::Breached } else { Standing::Met };
         }

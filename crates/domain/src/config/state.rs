@@ -1,7 +1,8 @@
 //! What is configured: the fold of the `config` stream.
 
-use super::{Catalogue, Event};
-use crate::policy::{Document, InForce, Kind, Policies, PolicyRef, shipped};
+use super::names::Names;
+use super::{Catalogue, Event, NAMES_PER_CATALOGUE_MAX};
+use crate::policy::{AcceptanceSla, Document, InForce, Kind, Policies, PolicyRef, shipped};
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -44,7 +45,7 @@ pub struct Key {
 /// What is configured. Cheap to clone: the parts are shared until they change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
-    names: [Arc<BTreeSet<Arc<str>>>; Catalogue::ALL.len()],
+    names: [Names; Catalogue::ALL.len()],
     published: Arc<BTreeMap<String, Published>>,
     activations: Arc<Vec<Activation>>,
     /// The policies in force from each instant on, ascending; the first from the beginning of time.
@@ -75,17 +76,32 @@ impl State {
 
     /// Whether `name` has been registered in `catalogue`. Names that a policy lists need not be.
     pub fn knows(&self, catalogue: Catalogue, name: &str) -> bool {
-        self.set(catalogue).is_some_and(|names| names.contains(name))
+        self.catalogue(catalogue).is_some_and(|names| names.contains(name))
+    }
+
+    /// Whether `catalogue` has room for `more` names.
+    pub fn has_room(&self, catalogue: Catalogue, more: usize) -> bool {
+        let registered = self.catalogue(catalogue).map_or(0, Names::len);
+        registered.saturating_add(more) <= NAMES_PER_CATALOGUE_MAX
     }
 
     /// The registered names, in alphabetical order.
     pub fn names(&self, catalogue: Catalogue) -> impl Iterator<Item = &str> {
-        self.set(catalogue).into_iter().flat_map(|names| names.iter().map(AsRef::as_ref))
+        self.catalogue(catalogue).into_iter().flat_map(Names::iter)
     }
 
     /// The published version `name@version`.
     pub fn published(&self, name_and_version: &str) -> Option<&Published> {
         self.published.get(name_and_version)
+    }
+
+    /// The published acceptance policy of this reference.
+    pub fn acceptance(&self, reference: &PolicyRef) -> Option<&AcceptanceSla> {
+        let published = self.published(reference.name_and_version())?;
+        match &published.document {
+            Document::AcceptanceSla(sla) if published.reference == *reference => Some(sla),
+            _ => None,
+        }
     }
 
     /// Every published version, by name.
@@ -134,7 +150,7 @@ impl State {
             }
             Event::NameRegistered { catalogue, name } => {
                 if let Some(names) = self.names.get_mut(*catalogue as usize) {
-                    Arc::make_mut(names).insert(Arc::from(name.as_str()));
+                    names.insert(name);
                 }
             }
             Event::KeyCreated { key, label, role, digest } => {
@@ -154,8 +170,8 @@ impl State {
         }
     }
 
-    fn set(&self, catalogue: Catalogue) -> Option<&BTreeSet<Arc<str>>> {
-        self.names.get(catalogue as usize).map(AsRef::as_ref)
+    fn catalogue(&self, catalogue: Catalogue) -> Option<&Names> {
+        self.names.get(catalogue as usize)
     }
 
     /// One segment per instant from which something is in force.

@@ -95,6 +95,11 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// What the decision registers so far.
+    pub(crate) fn registered(&self) -> impl Iterator<Item = &Event> {
+        self.registrations.iter().map(|proposed| &proposed.event)
+    }
+
     pub(crate) fn claim(&mut self, change: ClaimChange) {
         self.claims.push(change);
     }
@@ -146,7 +151,10 @@ impl<'a> Draft<'a> {
 
     /// The configuration, where there is one.
     pub(crate) fn config(&self) -> Option<&'a config::State> {
-        configuration(self.inputs)
+        match self.state(StreamId::Config) {
+            Some(State::Config(state)) => Some(state),
+            _ => None,
+        }
     }
 
     fn state(&self, stream: StreamId) -> Option<&'a State> {
@@ -157,14 +165,6 @@ impl<'a> Draft<'a> {
         let Why { rule, inputs, policies } = why;
         let explanation = Explanation { rule, inputs };
         Proposed { stream, event, effective_at: self.at(), policies, explanation }
-    }
-}
-
-/// The configuration among `inputs`.
-pub(crate) fn configuration<'a>(inputs: &Inputs<'a>) -> Option<&'a config::State> {
-    match inputs.streams.get(&StreamId::Config).map(AsRef::as_ref) {
-        Some(State::Config(state)) => Some(state),
-        _ => None,
     }
 }
 

@@ -26,6 +26,9 @@ impl Draft<'_> {
             });
         }
         let event = config::Event::NameRegistered { catalogue, name: name.to_owned() };
+        if !self.has_room(catalogue, &event) {
+            return Err(Refusal::CatalogueFull { catalogue: catalogue.name() });
+        }
         self.register(StreamId::Config, Event::Config(event));
         Ok(())
     }
@@ -88,6 +91,18 @@ impl Draft<'_> {
 
     fn knows(&self, catalogue: Catalogue, name: &str) -> bool {
         self.config().is_some_and(|config| config.knows(catalogue, name))
+    }
+
+    /// Whether the catalogue takes `event` beside what this decision registers in it already.
+    fn has_room(&self, catalogue: Catalogue, event: &config::Event) -> bool {
+        let of_catalogue = |registered: &Event| match registered {
+            Event::Config(one @ config::Event::NameRegistered { catalogue: of, .. }) => {
+                *of == catalogue && one != event
+            }
+            _ => false,
+        };
+        let more = self.registered().filter(|one| of_catalogue(one)).count().saturating_add(1);
+        self.config().is_none_or(|config| config.has_room(catalogue, more))
     }
 
     fn refuses(&self, unlisted: Unlisted) -> bool {

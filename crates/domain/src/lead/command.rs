@@ -14,6 +14,8 @@ pub struct Capture {
     pub subject: Option<SubjectId>,
     /// Personal fields, company and external key.
     pub person: Option<Sealed>,
+    /// The same, sealed under a subject that the lead of somebody known probably has already.
+    pub again: Option<Sealed>,
     /// Which fields `person` holds.
     pub fields: FieldSet,
     /// Lead source.

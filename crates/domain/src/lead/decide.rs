@@ -1,5 +1,6 @@
 //! What can be asked of a lead, and what it leads to.
 
+mod attach;
 mod capture;
 mod convert;
 mod facts;

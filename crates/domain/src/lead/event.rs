@@ -4,6 +4,7 @@ use super::{Milestone, Owner, Phase, RejectOutcome};
 use crate::decision::Class;
 use crate::id::{AccountId, ContactId, OpportunityId, SubjectId, TouchId};
 use crate::money::Money;
+use crate::policy::PolicyRef;
 use crate::sealed::{FieldSet, Sealed};
 use crate::time::Timestamp;
 
@@ -51,7 +52,7 @@ pub enum Event {
     },
     /// A capture of somebody who already is this lead (fact).
     Reengaged {
-        /// The subject of the new envelope: the same person under another key.
+        /// The subject of the new envelope: the same person, under a key of the lead's or another.
         subject: SubjectId,
         /// What the capture said, sealed.
         person: Option<Sealed>,
@@ -187,12 +188,14 @@ pub enum Event {
         /// Why there is none.
         no_opportunity_reason: Option<String>,
     },
-    /// A service-level clock began to run (decision). Its deadlines are pinned here, for ever.
+    /// A service-level clock began to run (decision). Its policy and deadlines are pinned here, for ever.
     ClockStarted {
         /// Which clock.
         milestone: Milestone,
         /// Which running of it.
         cycle: u32,
+        /// The policy version that it runs under, to the end.
+        policy: PolicyRef,
         /// The target, in working seconds.
         target_seconds: u32,
         /// The first instant at which the target has elapsed.

@@ -4,26 +4,16 @@ use super::decide::BREACH_PERCENT;
 use super::event::ClockStep;
 use super::{Event, State};
 use crate::StreamId;
-use crate::decide::draft::configuration;
-use crate::decision::{Context, Event as AnyEvent, Explanation, Input, Inputs, Mode, Proposed};
+use crate::decision::{Context, Event as AnyEvent, Explanation, Input, Mode, Proposed};
 use crate::id::LeadId;
 
 /// The steps of the running clock whose instant has passed at `context.now`, in order of time: what is done at the
 /// very deadline is done in time (views.md S2 of the plan: breached only after it). In history that is imported
 /// only the breach: reminders for the past remind nobody.
-pub(crate) fn settle(
-    id: LeadId,
-    state: &State,
-    inputs: &Inputs<'_>,
-    context: &Context,
-) -> Vec<Proposed> {
+pub(crate) fn settle(id: LeadId, state: &State, context: &Context) -> Vec<Proposed> {
     let Some(clock) = state.running_clock() else { return Vec::new() };
     let due = |step: &&ClockStep| {
         step.at < context.now && (context.mode == Mode::Live || step.percent >= BREACH_PERCENT)
-    };
-    let policy = || {
-        configuration(inputs)
-            .map(|config| config.policies_at(clock.started_at).acceptance.reference.clone())
     };
     let fire = |step: &ClockStep| {
         let (milestone, cycle, percent) = (clock.milestone, clock.cycle, step.percent);
@@ -41,7 +31,7 @@ pub(crate) fn settle(
             stream: StreamId::Lead(id),
             event: AnyEvent::Lead(event),
             effective_at: step.at,
-            policies: policy().into_iter().collect(),
+            policies: vec![clock.policy.clone()],
             explanation: Explanation { rule, inputs },
         }
     };

@@ -4,6 +4,7 @@ use super::event::ClockStep;
 use super::{Event, Milestone, Owner, Phase};
 use crate::id::{AccountId, ContactId, OpportunityId, SubjectId};
 use crate::money::Money;
+use crate::policy::PolicyRef;
 use crate::register::Register;
 use crate::sealed::{FieldSet, Sealed};
 use crate::time::Timestamp;
@@ -39,6 +40,8 @@ pub struct Clock {
     pub cycle: u32,
     /// When it began to run.
     pub started_at: Timestamp,
+    /// The policy version that it runs under.
+    pub policy: PolicyRef,
     /// The target, in working seconds.
     pub target_seconds: u32,
     /// Its deadline.
@@ -88,7 +91,7 @@ pub struct State {
     pub campaign: Register<String>,
     /// Expected value.
     pub amount: Register<Money>,
-    /// The personal fields, oldest first; later ones replace earlier ones.
+    /// The envelopes that hold the latest value of some personal field, oldest first; later ones replace earlier ones.
     pub person: Vec<Envelope>,
     /// Which personal fields are known.
     pub fields: FieldSet,
@@ -225,11 +228,14 @@ impl State {
     }
 
     fn evolve_clock(&mut self, event: &Event, at: Timestamp) {
-        if let Event::ClockStarted { milestone, cycle, target_seconds, due_at, steps } = event {
+        if let Event::ClockStarted { milestone, cycle, policy, target_seconds, due_at, steps } =
+            event
+        {
             self.acceptance = Some(Clock {
                 milestone: *milestone,
                 cycle: *cycle,
                 started_at: at,
+                policy: policy.clone(),
                 target_seconds: *target_seconds,
                 due_at: *due_at,
                 steps: steps.clone(),
@@ -313,6 +319,14 @@ impl State {
         self.fields = self.fields.union(fields);
         let place = self.person.partition_point(|envelope| envelope.at <= at);
         self.person.insert(place, Envelope { at, sealed: sealed.clone(), fields });
+        let mut later = FieldSet::default();
+        let mut latest: Vec<bool> = Vec::with_capacity(self.person.len());
+        for envelope in self.person.iter().rev() {
+            let known = later;
+            later = later.union(envelope.fields);
+            latest.push(later != known);
+        }
+        self.person.retain(|_| latest.pop().unwrap_or(true));
     }
 
     fn set_task(&mut self, queue: &str, claimed: Option<bool>) {

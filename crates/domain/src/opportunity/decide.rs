@@ -23,6 +23,7 @@ pub(crate) fn decide(
     if let Some(captured_at) = state.opened_at.filter(|opened_at| draft.at() < *opened_at) {
         return Err(Refusal::OccurredBeforeCapture { captured_at });
     }
+    draft.not_before(state.attached_at.unwrap_or(Timestamp::BEGINNING))?;
     let case = &mut Case { draft, id, state };
     if matches!(command, Command::Reopen) {
         return reopen(case);

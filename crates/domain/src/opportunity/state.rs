@@ -1,10 +1,11 @@
 //! What is known of an opportunity: the fold of its events, as far as decisions need it.
 
-use super::{Event, Origin};
+use super::{Event, Opened, Origin};
 use crate::id::{AccountId, ContactId};
 use crate::money::{Money, ProbabilityBp};
 use crate::register::Register;
 use crate::time::Timestamp;
+use std::collections::BTreeMap;
 
 /// How an opportunity ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,10 +37,22 @@ pub struct State {
     pub account: Option<AccountId>,
     /// The contact.
     pub contact: Option<ContactId>,
+    /// Product.
+    pub product: Option<String>,
+    /// Key of the campaign.
+    pub campaign: Option<String>,
+    /// Source.
+    pub source: Option<String>,
+    /// Fields of the company's own.
+    pub attributes: BTreeMap<String, String>,
+    /// The date of its opening is the source system's export date.
+    pub undated: bool,
     /// Who has it.
     pub owner: Option<String>,
     /// The open stage in which it stands, or was closed.
     pub stage: String,
+    /// The stages that it has been in, in order of the first time.
+    pub stages: Vec<String>,
     /// The stage's odds by the plan.
     pub probability: Option<ProbabilityBp>,
     /// Value.
@@ -50,6 +63,8 @@ pub struct State {
     pub slips: u32,
     /// How it ended; `None` while it is open.
     pub outcome: Option<Outcome>,
+    /// When it was attached to a lead: nothing may be dated earlier any more, because it belonged elsewhere then.
+    pub attached_at: Option<Timestamp>,
     /// When the last decision took effect: none may be dated earlier.
     pub decided_at: Timestamp,
 }
@@ -61,13 +76,20 @@ impl Default for State {
             origin: None,
             account: None,
             contact: None,
+            product: None,
+            campaign: None,
+            source: None,
+            attributes: BTreeMap::new(),
+            undated: false,
             owner: None,
             stage: String::new(),
+            stages: Vec::new(),
             probability: None,
             amount: Register::default(),
             close_date: Register::default(),
             slips: 0,
             outcome: None,
+            attached_at: None,
             decided_at: Timestamp::BEGINNING,
         }
     }
@@ -82,12 +104,7 @@ impl State {
         match event {
             Event::Opened(opened) => {
                 self.opened_at = Some(at);
-                self.origin = Some(opened.origin);
-                self.account = opened.account;
-                self.contact = opened.contact;
-                self.owner.clone_from(&opened.owner);
-                self.stage.clone_from(&opened.stage);
-                self.probability = opened.probability;
+                self.stand(opened);
                 if let Some(amount) = opened.amount {
                     self.amount.set(amount, at);
                 }
@@ -95,11 +112,13 @@ impl State {
                     self.close_date.set(date, at);
                 }
             }
-            Event::StageAdvanced { to, probability, .. }
-            | Event::StageRegressed { to, probability, .. } => {
-                self.stage.clone_from(to);
-                self.probability = *probability;
+            Event::Attached { standing: Some(standing), .. } => {
+                self.attached_at = Some(at);
+                self.stand(&standing.opened);
             }
+            Event::Detached { .. } | Event::Attached { .. } => {}
+            Event::StageAdvanced { to, probability, .. }
+            | Event::StageRegressed { to, probability, .. } => self.enter(to, *probability),
             Event::AmountChanged { to, .. } => self.amount.set(*to, at),
             Event::CloseDateMoved { to, slips, .. } => {
                 self.close_date.set(*to, at);
@@ -109,9 +128,29 @@ impl State {
             Event::Lost { .. } => self.outcome = Some(Outcome::Lost),
             Event::Reopened { stage, probability } => {
                 self.outcome = None;
-                self.stage.clone_from(stage);
-                self.probability = *probability;
+                self.enter(stage, *probability);
             }
+        }
+    }
+
+    /// Takes over what an opening says, but for what is kept with its date.
+    fn stand(&mut self, opened: &Opened) {
+        self.origin = Some(opened.origin);
+        (self.account, self.contact) = (opened.account, opened.contact);
+        self.product.clone_from(&opened.product);
+        self.campaign.clone_from(&opened.campaign);
+        self.source.clone_from(&opened.source);
+        self.attributes.clone_from(&opened.attributes);
+        self.undated = opened.undated;
+        self.owner.clone_from(&opened.owner);
+        self.enter(&opened.stage, opened.probability);
+    }
+
+    fn enter(&mut self, stage: &str, probability: Option<ProbabilityBp>) {
+        stage.clone_into(&mut self.stage);
+        self.probability = probability;
+        if !self.stages.iter().any(|been| been == stage) {
+            self.stages.push(stage.to_owned());
         }
     }
 }

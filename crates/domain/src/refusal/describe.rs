@@ -1,6 +1,7 @@
 //! How refusals present themselves: codes for machines, advice for people. Never personal data.
 
 use super::{Category, Refusal};
+use crate::config::NAMES_PER_CATALOGUE_MAX;
 use crate::lead::Phase;
 
 impl Refusal {
@@ -30,9 +31,12 @@ impl Refusal {
             Self::NotQualified { .. } => "not_qualified",
             Self::FieldLockedAfterConversion => "field_locked_after_conversion",
             Self::FieldsMissing { code, .. } => code,
+            Self::TouchEmpty => "touch_empty",
+            Self::NoteRequired => "note_required",
             Self::SourceRequired => "source_required",
             Self::SourceUnknown { .. } => "source_unknown",
             Self::NameUnknown { .. } => "name_unknown",
+            Self::CatalogueFull { .. } => "catalogue_full",
             Self::ReasonRequired => "reason_required",
             Self::ReasonUnknown { .. } => "reason_unknown",
             Self::OccurredBeforeCapture { .. } => "occurred_before_capture",
@@ -94,9 +98,12 @@ impl Refusal {
             | Self::VersionImmutable { .. }
             | Self::MatchKeyTaken { .. } => Category::Conflict,
             Self::FieldsMissing { .. }
+            | Self::TouchEmpty
+            | Self::NoteRequired
             | Self::SourceRequired
             | Self::SourceUnknown { .. }
             | Self::NameUnknown { .. }
+            | Self::CatalogueFull { .. }
             | Self::ReasonRequired
             | Self::ReasonUnknown { .. }
             | Self::OccurredBeforeCapture { .. }
@@ -145,6 +152,8 @@ impl Refusal {
             Self::FieldsMissing { missing, .. } => {
                 missing.iter().map(|field| field.name()).collect()
             }
+            Self::TouchEmpty => vec!["channel", "campaign", "source"],
+            Self::NoteRequired => vec!["note"],
             Self::SourceRequired => vec!["source"],
             Self::ReasonRequired | Self::LostReasonRequired | Self::NoOpportunityReasonRequired => {
                 vec!["reason"]
@@ -263,9 +272,10 @@ impl Refusal {
     /// About values that are missing or not acceptable.
     fn detail_of_value(&self) -> String {
         match self {
-            Self::FieldsMissing { .. } => {
+            Self::FieldsMissing { .. } | Self::TouchEmpty => {
                 format!("Give at least one of: {}.", self.missing().join(", "))
             }
+            Self::NoteRequired => "Give the text of the `note`.".to_owned(),
             Self::SourceRequired => "Give the lead's source.".to_owned(),
             Self::SourceUnknown { source } => {
                 format!(
@@ -275,6 +285,9 @@ impl Refusal {
             Self::NameUnknown { catalogue, name } => {
                 format!("`{name}` is not a known {catalogue}, and the run is strict.")
             }
+            Self::CatalogueFull { catalogue } => format!(
+                "The catalogue of {catalogue} names is full, at {NAMES_PER_CATALOGUE_MAX}. Use a name that is known."
+            ),
             Self::ReasonRequired => "Give a reason.".to_owned(),
             Self::ReasonUnknown { reason, allowed } => {
                 format!("`{reason}` is no accepted reason. Accepted: {}.", allowed.join(", "))
@@ -335,6 +348,9 @@ mod tests {
         assert_eq!(refusal.code(), "name_or_company_required");
         assert_eq!(refusal.missing(), ["last_name", "company"]);
         assert_eq!(refusal.detail(), "Give at least one of: last_name, company.");
+        let detail = Refusal::TouchEmpty.detail();
+        assert_eq!(detail, "Give at least one of: channel, campaign, source.");
+        assert_eq!(Refusal::NoteRequired.missing(), ["note"]);
         let refusal = Refusal::TransitionNotAllowed {
             phase: Phase::Nurturing,
             allowed: vec!["MarkMQL", "QualifyLead"],

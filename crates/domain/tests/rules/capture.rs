@@ -12,15 +12,19 @@ use leadline_domain::lead::event::Touch;
 use leadline_domain::lead::{self, Event};
 use leadline_domain::policy::{Policies, Unlisted};
 use leadline_domain::sealed::Field;
-use leadline_domain::{Command, Event as AnyEvent, Refusal, StreamId};
+use leadline_domain::{Command, Event as AnyEvent, Refusal, Sealed, StreamId};
 use uuid::Uuid;
 
 const SECOND: SubjectId = SubjectId(Uuid::from_u128(0x5c));
 
+fn second(content: u8) -> Sealed {
+    Sealed { subject: SECOND, ..sealed(content) }
+}
+
 fn capture() -> Capture {
     Capture {
         subject: Some(SECOND),
-        person: Some(sealed(2)),
+        person: Some(second(2)),
         fields: fields(&[Field::Email, Field::Company]),
         ..Capture::default()
     }
@@ -39,7 +43,7 @@ fn opened(change: impl FnOnce(&mut Event)) -> Event {
         subject: SECOND,
         source: None,
         campaign: None,
-        person: Some(sealed(2)),
+        person: Some(second(2)),
         fields: fields(&[Field::Email, Field::Company]),
         reserved: fields(&[]),
         amount: None,
@@ -122,7 +126,7 @@ fn somebody_known_stays_one_lead() {
     let decision = world.decide(&on(OTHER, command)).unwrap();
     let reengaged = Event::Reengaged {
         subject: SECOND,
-        person: Some(sealed(2)),
+        person: Some(second(2)),
         fields: fields(&[Field::Email, Field::Company]),
         reserved: fields(&[Field::Phone]),
         matched: fields(&[Field::Email]),
@@ -145,6 +149,30 @@ fn somebody_known_stays_one_lead() {
         ]
     );
     assert_eq!(decision.claims, [take(free, LEAD, SECOND)]);
+}
+
+#[test]
+fn somebody_known_is_sealed_under_a_key_that_their_lead_has() {
+    let held = email(Some(StreamId::Lead(LEAD)));
+    let free = matched(Field::Phone, 2, None);
+    let world = World::new().lead(0, captured()).at(5).matching(&[held, free]);
+    let command = Capture { again: Some(sealed(3)), ..capture() };
+    let decision = world.decide(&on(OTHER, command.clone())).unwrap();
+    assert_eq!(decision.claims, [take(free, LEAD, SUBJECT)]);
+    let mut world = world;
+    for _ in 0..300 {
+        world = world.run(&on(OTHER, command.clone())).unwrap();
+    }
+    assert_eq!(world.state().subjects, [SUBJECT]);
+    assert_eq!(world.state().person.len(), 2, "the first capture's last name, and the last one");
+    // Believed wrongly: the envelope belongs to somebody else.
+    let elsewhere = Sealed { subject: SubjectId(Uuid::from_u128(0x5e)), ..sealed(3) };
+    let wrong = Capture { again: Some(elsewhere), ..capture() };
+    let world = world.run(&on(OTHER, wrong)).unwrap();
+    assert_eq!(world.state().subjects, [SUBJECT, SECOND]);
+    // Somebody new has a key of their own in any case.
+    let new = World::new().matching(&[email(None)]).run(&on(LEAD, command)).unwrap();
+    assert_eq!(new.state().subjects, [SECOND]);
 }
 
 #[test]

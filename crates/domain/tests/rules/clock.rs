@@ -1,10 +1,14 @@
 //! The acceptance clock: deadlines, reminders, breaches.
 
-use crate::given::{World, captured, hour, some};
+use crate::given::{LEAD, World, captured, hour, some};
 use crate::phases::lead_in;
-use leadline_domain::decision::Mode;
+use leadline_domain::calendar::Calendar;
+use leadline_domain::decision::{Context, Decider, Inputs, Leadline, Mode};
 use leadline_domain::lead::state::ClockState;
 use leadline_domain::lead::{Command, Event, Milestone, Owner, Phase};
+use leadline_domain::policy::{Document, PolicyRef, shipped};
+use leadline_domain::{Command as AnyCommand, Event as AnyEvent, StreamId, config};
+use std::collections::BTreeMap;
 
 const MILESTONE: Milestone = Milestone::Acceptance;
 
@@ -89,6 +93,46 @@ fn the_weekend_does_not_count() {
         [_, Event::ClockStarted { due_at, .. }] => assert_eq!(*due_at, hour(7 * 24 + 16)),
         other => panic!("{other:?}"),
     }
+}
+
+/// The shipped acceptance policy, but only Mondays count.
+fn mondays_only() -> Document {
+    let mut sla = (*shipped::policies().acceptance.policy).clone();
+    let mut weekly = sla.calendar.weekly().clone();
+    weekly.iter_mut().skip(1).for_each(Vec::clear);
+    let calendar = Calendar::new(sla.calendar.tz(), weekly, BTreeMap::new()).unwrap();
+    sla.calendar = calendar.into();
+    Document::AcceptanceSla(sla)
+}
+
+/// Publishes the policy and puts it in force from the beginning of the week on.
+fn in_force(world: World, document: Document, reference: &PolicyRef) -> World {
+    let policy = reference.name_and_version().to_owned();
+    let (document, source) = (Box::new(document), String::new());
+    let publish = config::Command::Publish { document, source, reference: reference.clone() };
+    let activate = config::Command::Activate { policy, effective_from: Some(hour(0)) };
+    let world = world.run(&AnyCommand::Config(publish)).unwrap();
+    world.run(&AnyCommand::Config(activate)).unwrap()
+}
+
+#[test]
+fn a_clock_runs_to_its_end_under_the_policy_that_it_started_under() {
+    let weekdays = Document::AcceptanceSla((*shipped::policies().acceptance.policy).clone());
+    let (first, second) = (PolicyRef("sla@1#aa".into()), PolicyRef("sla@2#bb".into()));
+    let world = in_force(World::new(), weekdays, &first).lead(0, captured()).at(20);
+    let world = world.run(&AnyCommand::Lead(LEAD, Command::MarkMql)).unwrap();
+    assert_eq!(world.state().running_clock().unwrap().policy, first);
+    // On Tuesday, another version is put in force with a date before the clock began to run.
+    let world = in_force(world.at(30), mondays_only(), &second);
+    let accepted = world.decide(&AnyCommand::Lead(LEAD, Command::AcceptSal)).unwrap();
+    let stopped = accepted.events.last().unwrap();
+    assert_eq!(stopped.event, AnyEvent::Lead(met(true, 10 * 3_600)));
+    assert_eq!(stopped.policies, std::slice::from_ref(&first));
+    let inputs = Inputs { streams: &world.streams, matches: &[] };
+    let late = Context { now: hour(60), ..world.context.clone() };
+    let due = Leadline::settle(&StreamId::Lead(LEAD), &inputs, &late);
+    assert_eq!(due.len(), 3);
+    assert!(due.iter().all(|step| step.policies == [first.clone()]), "{due:?}");
 }
 
 #[test]

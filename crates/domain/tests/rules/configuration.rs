@@ -1,7 +1,9 @@
 //! Policies, catalogues and keys.
 
-use crate::given::{World, hour, some};
-use leadline_domain::config::{Catalogue, Command, Event, State};
+use crate::given::{LEAD, World, hour, registered, some};
+use crate::phases::lead_in;
+use leadline_domain::config::{Catalogue, Command, Event, NAMES_PER_CATALOGUE_MAX, State};
+use leadline_domain::lead::{self, Phase};
 use leadline_domain::policy::{Document, Kind, PolicyRef, shipped};
 use leadline_domain::{Command as AnyCommand, Event as AnyEvent, Refusal, StreamId, Timestamp};
 
@@ -148,4 +150,21 @@ fn names_are_known_once_registered() {
     assert!(!config(&world).knows(Catalogue::Stage, "calls"));
     assert_eq!(config(&world).names(Catalogue::Queue).collect::<Vec<_>>(), ["calls"]);
     assert_eq!(some("ada").as_deref(), config(&world).names(Catalogue::Person).next());
+}
+
+#[test]
+fn a_catalogue_has_its_limit() {
+    let mut world = lead_in(Phase::Working);
+    let name = |number: usize| format!("queue {number}");
+    for number in 0..NAMES_PER_CATALOGUE_MAX {
+        let (stream, event) = registered(Catalogue::Queue, &name(number));
+        world = world.given(stream, 0, &event);
+    }
+    let into = |queue: &str| {
+        AnyCommand::Lead(LEAD, lead::Command::EnqueueWork { queue: queue.to_owned() })
+    };
+    let full = Err(Refusal::CatalogueFull { catalogue: "queue" });
+    assert_eq!(world.when(&into("one more")), full);
+    assert!(world.when(&into(&name(7))).is_ok());
+    assert!(world.by("eve").when(&into(&name(7))).is_ok(), "other catalogues have room");
 }

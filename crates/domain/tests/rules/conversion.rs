@@ -1,14 +1,14 @@
 //! Conversion.
 
 use crate::given::{
-    ACCOUNT, CONTACT, LEAD, OPPORTUNITY, SUBJECT, World, euro, fields, hour, sealed, some,
+    ACCOUNT, CONTACT, LEAD, OPPORTUNITY, OTHER, SUBJECT, World, euro, fields, hour, sealed, some,
 };
 use crate::phases::{check, lead_in};
 use leadline_domain::id::{AccountId, ContactId, OpportunityId};
 use leadline_domain::lead::command::{Convert, CreateOrUse, OpportunityChoice};
 use leadline_domain::lead::{self, Event, Milestone, Phase};
 use leadline_domain::money::ProbabilityBp;
-use leadline_domain::opportunity::{Opened, Origin};
+use leadline_domain::opportunity::{Opened, Origin, Standing};
 use leadline_domain::policy::{ConversionPolicy, Unlisted};
 use leadline_domain::sealed::Field;
 use leadline_domain::{
@@ -111,17 +111,9 @@ fn a_lead_becomes_account_contact_and_opportunity_at_once() {
     );
 }
 
-/// A world with an account, a contact of it, and an open opportunity.
-fn with_others(phase: Phase) -> World {
-    let opened = account::Event::Opened { origin: None, details: None, subject: None, owner: None };
-    let contact = contact::Event::Opened {
-        account: ACCOUNT,
-        origin: None,
-        person: None,
-        fields: fields(&[]),
-        subject: None,
-    };
-    let opportunity = Opened {
+/// An opportunity that was opened directly.
+fn direct() -> Opened {
+    Opened {
         origin: Origin::Direct,
         account: Some(ACCOUNT),
         contact: None,
@@ -135,6 +127,18 @@ fn with_others(phase: Phase) -> World {
         source: None,
         attributes: BTreeMap::new(),
         undated: false,
+    }
+}
+
+/// A world with an account, a contact of it, and an open opportunity.
+fn with_others(phase: Phase) -> World {
+    let opened = account::Event::Opened { origin: None, details: None, subject: None, owner: None };
+    let contact = contact::Event::Opened {
+        account: ACCOUNT,
+        origin: None,
+        person: None,
+        fields: fields(&[]),
+        subject: None,
     };
     lead_in(phase)
         .given(StreamId::Account(ACCOUNT), 0, &AnyEvent::Account(opened))
@@ -142,7 +146,7 @@ fn with_others(phase: Phase) -> World {
         .given(
             StreamId::Opportunity(OPPORTUNITY),
             0,
-            &AnyEvent::Opportunity(opportunity::Event::Opened(Box::new(opportunity))),
+            &AnyEvent::Opportunity(opportunity::Event::Opened(Box::new(direct()))),
         )
 }
 
@@ -165,10 +169,55 @@ fn what_exists_can_be_used() {
         no_opportunity_reason: None,
     };
     let world = with_others(Phase::Sal);
+    // The lead gives what the opportunity does not have.
+    let opened = Opened {
+        origin: Origin::Lead(LEAD),
+        contact: Some(CONTACT),
+        campaign: some("spring"),
+        source: some("Website"),
+        ..direct()
+    };
+    let stood = Standing { opened_at: hour(0), opened, stages: vec!["Proposal".to_owned()] };
     assert_eq!(
         world.when(&Command::Lead(LEAD, convert(use_all()))),
-        Ok(vec![(StreamId::Lead(LEAD), AnyEvent::Lead(event))])
+        Ok(vec![
+            (StreamId::Lead(LEAD), AnyEvent::Lead(event)),
+            (STREAM, AnyEvent::Opportunity(opportunity::Event::Detached { lead: LEAD })),
+            (STREAM, AnyEvent::Opportunity(attached(Some(stood)))),
+        ])
     );
+}
+
+/// The stream of the opportunity that there is already.
+const STREAM: StreamId = StreamId::Opportunity(OPPORTUNITY);
+
+fn attached(standing: Option<Standing>) -> opportunity::Event {
+    opportunity::Event::Attached { lead: LEAD, standing: standing.map(Box::new) }
+}
+
+#[test]
+fn an_opportunity_of_another_lead_stays_in_its_lineage() {
+    let theirs = Opened { origin: Origin::Lead(OTHER), ..direct() };
+    let theirs = AnyEvent::Opportunity(opportunity::Event::Opened(Box::new(theirs)));
+    let world = with_others(Phase::Sal).given(STREAM, 0, &theirs);
+    let events = world.when(&Command::Lead(LEAD, convert(use_all()))).unwrap();
+    assert_eq!(events.last(), Some(&(STREAM, AnyEvent::Opportunity(attached(None)))));
+    assert_eq!(events.len(), 2);
+}
+
+#[test]
+fn nothing_is_told_of_an_opportunity_from_before_it_was_attached() {
+    let moved = opportunity::Event::StageAdvanced {
+        from: "Proposal".to_owned(),
+        to: "Negotiation".to_owned(),
+        probability: None,
+    };
+    let world = with_others(Phase::Sal).given(STREAM, 9, &AnyEvent::Opportunity(moved));
+    let early = world.clone().told_late(8).lead_when(convert(use_all()));
+    assert_eq!(early, Err(Refusal::BackdateNotAllowed { last: hour(9) }));
+    let world = world.run(&Command::Lead(LEAD, convert(use_all()))).unwrap().at(12).told_late(9);
+    let amount = opportunity::Command::ChangeAmount { amount: euro(5) };
+    assert_eq!(world.opportunity_when(amount), Err(Refusal::BackdateNotAllowed { last: hour(10) }));
 }
 
 #[test]

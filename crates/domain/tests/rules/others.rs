@@ -9,7 +9,7 @@ use leadline_domain::decision::ClaimChange;
 use leadline_domain::id::SubjectId;
 use leadline_domain::sealed::Field;
 use leadline_domain::{
-    Command, Event, Refusal, State, StreamId, account, campaign, contact, lead, subject,
+    Command, Event, Refusal, Sealed, State, StreamId, account, campaign, contact, lead, subject,
 };
 use uuid::Uuid;
 
@@ -52,7 +52,12 @@ fn accounts_are_opened_once_and_renamed() {
 fn contacts_belong_to_accounts() {
     let world = World::new();
     let (person, known) = (Some(sealed(5)), fields(&[Field::LastName]));
-    let open = contact::Command::Open { account: ACCOUNT, person: person.clone(), fields: known };
+    let open = contact::Command::Open {
+        account: ACCOUNT,
+        subject: Some(SUBJECT),
+        person: person.clone(),
+        fields: known,
+    };
     let open = Command::Contact(CONTACT, open);
     let update =
         |person| Command::Contact(CONTACT, contact::Command::Update { person, fields: known });
@@ -162,32 +167,84 @@ fn erasure_reaches_every_subject_of_the_lead_once() {
         matched: fields(&[Field::Email]),
         source: None,
     };
-    let erase = Command::Subject(subject::Command::Erase { lead: LEAD });
+    let erase = Command::Subject(subject::Command::EraseLead(LEAD));
     assert_eq!(World::new().when(&erase), Err(Refusal::LeadUnknown));
     let world = World::new().lead(0, captured()).lead(1, again).at(5);
     let decision = world.decide(&erase).unwrap();
     let events: Vec<_> =
         decision.events.into_iter().map(|step| (step.stream, step.event)).collect();
-    let erased = |claims_released| {
-        Event::Subject(subject::Event::Erased { lead: Some(LEAD), claims_released })
-    };
+    let erased = subject::Event::Erased { lead: Some(LEAD), contact: None, claims_released: 2 };
     let subjects = vec![SUBJECT, second];
     assert_eq!(
         events,
         [
             (StreamId::Lead(LEAD), Event::Lead(lead::Event::SubjectErased { subjects })),
-            (StreamId::Subject(SUBJECT), erased(2)),
-            (StreamId::Subject(second), erased(0)),
+            (StreamId::Subject(SUBJECT), Event::Subject(erased)),
         ]
     );
     let released = [SUBJECT, second].map(ClaimChange::ReleaseSubject);
     assert_eq!(decision.claims, released);
     let world = world.run(&erase).unwrap();
     assert_eq!(world.when(&erase), Ok(Vec::new()));
-    for subject in [SUBJECT, second] {
-        match world.streams.get(&StreamId::Subject(subject)).map(|state| &**state) {
-            Some(State::Subject(state)) => assert!(state.erased),
-            other => panic!("{other:?}"),
-        }
+    match world.streams.get(&StreamId::Subject(SUBJECT)).map(|state| &**state) {
+        Some(State::Subject(state)) => assert!(state.erased),
+        other => panic!("{other:?}"),
     }
+}
+
+/// As many subjects as no append has events for.
+#[test]
+fn erasure_succeeds_however_many_subjects_there_are() {
+    let mut world = World::new().lead(0, captured());
+    let all: Vec<SubjectId> =
+        (0x1000..0x1000 + 2_500).map(|one| SubjectId(Uuid::from_u128(one))).collect();
+    for subject in &all {
+        let note = Sealed { subject: *subject, ..sealed(1) };
+        world = world.lead(1, lead::Event::NoteAdded { note });
+    }
+    let decision =
+        world.at(5).decide(&Command::Subject(subject::Command::EraseLead(LEAD))).unwrap();
+    let erased: Vec<SubjectId> =
+        decision.events.iter().flat_map(|step| step.event.erases().to_vec()).collect();
+    assert_eq!(erased.first(), Some(&SUBJECT));
+    assert_eq!(erased.get(1..), Some(all.as_slice()));
+    assert_eq!(decision.events.len(), 4);
+    assert_eq!(decision.claims.len(), 2_501);
+}
+
+#[test]
+fn a_contact_of_its_own_is_erased() {
+    let second = SubjectId(Uuid::from_u128(0x5d));
+    let erase = Command::Subject(subject::Command::EraseContact(CONTACT));
+    assert_eq!(World::new().when(&erase), Err(Refusal::ContactUnknown));
+    let open = contact::Command::Open {
+        account: ACCOUNT,
+        subject: Some(SUBJECT),
+        person: Some(sealed(1)),
+        fields: fields(&[Field::LastName]),
+    };
+    let update = |subject| {
+        let person = Some(Sealed { subject, ..sealed(2) });
+        let fields = fields(&[Field::City]);
+        Command::Contact(CONTACT, contact::Command::Update { person, fields })
+    };
+    let world = World::new().run(&open_account()).unwrap();
+    let world = world.run(&Command::Contact(CONTACT, open)).unwrap();
+    let world = world.run(&update(SUBJECT)).unwrap().run(&update(second)).unwrap();
+    let decision = world.decide(&erase).unwrap();
+    let events: Vec<_> =
+        decision.events.into_iter().map(|step| (step.stream, step.event)).collect();
+    let listed = contact::Event::SubjectErased { subjects: vec![SUBJECT, second] };
+    let erased = subject::Event::Erased { lead: None, contact: Some(CONTACT), claims_released: 0 };
+    assert_eq!(
+        events,
+        [
+            (OF_CONTACT, Event::Contact(listed)),
+            (StreamId::Subject(SUBJECT), Event::Subject(erased)),
+        ]
+    );
+    assert_eq!(decision.claims, [SUBJECT, second].map(ClaimChange::ReleaseSubject));
+    let world = world.run(&erase).unwrap();
+    assert_eq!(world.when(&erase), Ok(Vec::new()));
+    assert_eq!(world.when(&update(SUBJECT)), Err(Refusal::Erased));
 }

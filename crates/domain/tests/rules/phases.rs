@@ -2,6 +2,7 @@
 
 use crate::given::{ACCOUNT, CONTACT, LEAD, OPPORTUNITY, World, captured, hour, some};
 use leadline_domain::lead::{Command, Event, Milestone, Phase, RejectOutcome};
+use leadline_domain::policy::shipped;
 use leadline_domain::{Refusal, lead};
 
 /// When the clock of a lead that [`lead_in`] put in MQL started.
@@ -107,6 +108,7 @@ fn mark_mql() {
         let clock = Event::ClockStarted {
             milestone: Milestone::Acceptance,
             cycle,
+            policy: shipped::policies().acceptance.reference.clone(),
             target_seconds: 86_400,
             due_at: hour(34),
             steps,

@@ -1,6 +1,6 @@
 //! What holds of any history.
 
-use crate::given::{LEAD, OPPORTUNITY, World, euro, fields, hour, matched, sealed, some};
+use crate::given::{CONTACT, LEAD, OPPORTUNITY, World, euro, fields, hour, matched, sealed, some};
 use leadline_domain::actor::{Actor, ActorKind};
 use leadline_domain::decision::Class;
 use leadline_domain::lead::command::{Capture, Convert};
@@ -67,7 +67,8 @@ fn commands() -> Vec<AnyCommand> {
     let others = [
         AnyCommand::Campaign("spring".to_owned(), campaign::Command::Start),
         AnyCommand::Config(config::Command::RevokeKey { key: "k".to_owned() }),
-        AnyCommand::Subject(subject::Command::Erase { lead: LEAD }),
+        AnyCommand::Subject(subject::Command::EraseLead(LEAD)),
+        AnyCommand::Subject(subject::Command::EraseContact(CONTACT)),
     ];
     leads.chain(opportunities).chain(others).collect()
 }
@@ -196,7 +197,7 @@ fn a_command_reads_its_target_and_the_configuration_once() {
     }
     let convert = Convert {
         account: leadline_domain::lead::command::CreateOrUse::Use(crate::given::ACCOUNT),
-        contact: leadline_domain::lead::command::CreateOrUse::Use(crate::given::CONTACT),
+        contact: leadline_domain::lead::command::CreateOrUse::Use(CONTACT),
         opportunity: leadline_domain::lead::command::OpportunityChoice::Attach(OPPORTUNITY),
         ..Convert::default()
     };

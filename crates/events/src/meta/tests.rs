@@ -60,6 +60,7 @@ fn a_full_envelope_reads_back_as_it_was_written() {
         trigger: Some(Trigger {
             command: "MarkMQL",
             payload: &payload,
+            target: StreamId::Config,
             actor: ActorKind::Migration,
             mode: Mode::Migration { enforce_policies: true, strict: false },
             now: AT,
@@ -88,6 +89,7 @@ fn a_full_envelope_reads_back_as_it_was_written() {
     let trigger = stored.trigger.unwrap();
     assert_eq!(trigger.command, "MarkMQL");
     assert_eq!(trigger.payload.get(), payload.get());
+    assert_eq!(trigger.target, StreamId::Config);
     assert_eq!(trigger.actor, ActorKind::Migration);
     assert_eq!(trigger.mode, Mode::Migration { enforce_policies: true, strict: false });
     assert_eq!((trigger.now, trigger.occurred_at), (AT, AT.plus_millis(-1)));

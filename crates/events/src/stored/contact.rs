@@ -13,6 +13,7 @@ stored_events! {
             subject: Option<SubjectId>
         }
         "contact.changed" 1 ChangedV1 = Changed { person: Sealed; fields: FieldSet }
+        "contact.subject_erased" 1 SubjectErasedV1 = SubjectErased { ; subjects: Vec<SubjectId> }
     }
     whole {}
     by {}

@@ -5,6 +5,7 @@ use leadline_domain::id::{AccountId, ContactId, OpportunityId, SubjectId, TouchI
 use leadline_domain::lead::event::{ClockStep, Touch};
 use leadline_domain::lead::{Event, Milestone, Owner, Phase, RejectOutcome};
 use leadline_domain::money::Money;
+use leadline_domain::policy::PolicyRef;
 use leadline_domain::sealed::{FieldSet, Sealed};
 use leadline_domain::time::Timestamp;
 
@@ -64,7 +65,7 @@ stored_events! {
             opportunity: Option<OpportunityId>, no_opportunity_reason: Option<String>
         }
         "lead.sla_clock_started" 1 ClockStartedV1 = ClockStarted {
-            milestone: Milestone, cycle: u32, target_seconds: u32, due_at: Timestamp;
+            milestone: Milestone, cycle: u32, policy: PolicyRef, target_seconds: u32, due_at: Timestamp;
             steps: Vec<ClockStep>
         }
         "lead.sla_reminder_due" 1 ReminderDueV1 = ReminderDue {

@@ -3,7 +3,7 @@
 use super::{Malformed, Stored, stored_events, stored_struct};
 use leadline_domain::id::{AccountId, ContactId, LeadId};
 use leadline_domain::money::{Money, ProbabilityBp};
-use leadline_domain::opportunity::{Event, Opened, Origin};
+use leadline_domain::opportunity::{Event, Opened, Origin, Standing};
 use leadline_domain::time::Timestamp;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -32,8 +32,18 @@ stored_struct!(OpenedV1 = Opened {
     attributes: BTreeMap<String, String>
 });
 
+stored_struct!(StandingV1 = Standing {
+    opened_at: Timestamp, opened: Opened;
+    stages: Vec<String>
+});
+
 stored_events! {
     fields {
+        "opportunity.detached" 1 DetachedV1 = Detached { lead: LeadId; }
+        "opportunity.attached" 1 AttachedV1 = Attached {
+            lead: LeadId;
+            standing: Option<Box<Standing>>
+        }
         "opportunity.stage_advanced" 1 StageAdvancedV1 = StageAdvanced {
             from: String, to: String;
             #[serde(rename = "probability_bp")] probability: Option<ProbabilityBp>

@@ -47,7 +47,10 @@ const COLUMNS: &[Column] = &[
 ];
 
 const LENGTHS: &[Column] = &[
-    column("length", "Touches on the path; 0 is unattributed."),
+    column(
+        "length",
+        "Touches on the path; 0 is unattributed. Of more than 500 a path keeps the first and the last 250.",
+    ),
     column("conversions", "How many conversions have such a path."),
 ];
 
@@ -224,9 +227,10 @@ impl Ledger {
         match ask.model.claim(&eligible, &conversion, &is_direct) {
             Claim::Touches(weights) if weights.iter().any(|weight| *weight > 0) => {
                 let shares = shares(goal.amount_minor.unwrap_or(0), &weights);
+                let sources: BTreeMap<Uuid, Option<&str>> =
+                    path.steps.iter().rev().map(|step| (step.id, step.source.as_deref())).collect();
                 for (touch, share) in eligible.iter().zip(shares) {
-                    let source = path.steps.iter().find(|step| step.id == touch.id.0);
-                    let source = source.and_then(|step| step.source.as_deref());
+                    let source = sources.get(&touch.id.0).copied().flatten();
                     self.each([touch.channel, touch.campaign, source], |credit| {
                         credit.add(goal.kind, &share);
                         credit.path_touches += i64::from(goal.kind != Kind::Lost);
@@ -317,6 +321,10 @@ fn totals(document: &mut Document, paths: &[(Uuid, Path)]) {
         *converting.entry(*key).or_default() += 1;
     }
     let revenue = won().filter_map(|(_, path)| path.goal.amount_minor).fold(0, i64::saturating_add);
+    let cut = won().filter(|(_, path)| {
+        path.goal.touches > i64::try_from(path.steps.len()).unwrap_or(i64::MAX)
+    });
+    document.total("conversions_with_cut_path", cut.count());
     let several = converting.values().filter(|count| **count > 1).count();
     document.total("conversions", won().count());
     document.total("converting_leads", converting.len());

@@ -6,6 +6,7 @@ use crate::query::{Context, Error};
 use crate::table::{
     Column, Document, Span, Table, basis_points, column, distribution, period, quotient,
 };
+use leadline_domain::forecast::{Outcome, WinRate};
 use leadline_domain::lead;
 use leadline_domain::money::ProbabilityBp;
 use serde_json::{Map, Value, json};
@@ -27,7 +28,7 @@ pub const PARAMETERS: &[(&str, &str)] = &[
 /// The tables of the document.
 pub const TABLES: &[Table] = &[
     Table { name: "rows", doc: "Opportunities per group as asked for by `by`.", columns: COLUMNS },
-    Table { name: "leads", doc: "Leads per phase.", columns: LEADS },
+    Table { name: "leads", doc: "Leads per phase and currency.", columns: LEADS },
     Table { name: "owners", doc: "Opportunities per owner.", columns: COLUMNS },
     Table { name: "products", doc: "Opportunities per product.", columns: COLUMNS },
     Table { name: "quarters", doc: "Closed opportunities per quarter of close.", columns: COLUMNS },
@@ -37,6 +38,7 @@ pub const TABLES: &[Table] = &[
 
 const LEADS: &[Column] = &[
     column("phase", "Phase."),
+    column("currency", "Currency of the values; rows do not mix currencies."),
     column("leads", "How many leads are in it."),
     column("amount_minor", "Their expected value, minor units."),
 ];
@@ -82,38 +84,34 @@ const COLUMNS: &[Column] = &[
 
 #[derive(Default)]
 struct Group {
-    counts: BTreeMap<&'static str, i64>,
+    rate: WinRate,
+    undated: i64,
+    amount: i64,
+    weighted: i64,
     won_days: Vec<i64>,
     lost_days: Vec<i64>,
     oldest: Option<i64>,
 }
 
 impl Group {
-    fn plus(&mut self, name: &'static str, number: i64) {
-        let count = self.counts.entry(name).or_default();
-        *count = count.saturating_add(number);
-    }
-
     fn add(&mut self, one: &Opportunity, now: i64) {
         let amount = one.amount_minor.unwrap_or(0);
-        self.plus("count", 1);
         match one.state.as_str() {
             "won" => {
-                self.plus("won", 1);
-                self.plus("won_minor", amount);
+                self.rate.add(Outcome::Won, amount);
                 self.won_days.extend(one.days());
             }
             "lost" => {
-                self.plus("lost", 1);
-                self.plus("lost_minor", one.lost_minor.unwrap_or(amount));
+                self.rate.add(Outcome::Lost, one.lost_minor.unwrap_or(amount));
                 self.lost_days.extend(one.days());
             }
             _ => {
-                self.plus("open", 1);
-                self.plus("undated", i64::from(one.undated));
-                self.plus("amount_minor", amount);
+                self.rate.add(Outcome::Open, amount);
+                self.undated += i64::from(one.undated);
+                self.amount = self.amount.saturating_add(amount);
                 let odds = one.probability_bps.and_then(ProbabilityBp::new);
-                self.plus("weighted_minor", odds.map_or(0, |odds| odds.weigh(amount)));
+                let weighted = odds.map_or(0, |odds| odds.weigh(amount));
+                self.weighted = self.weighted.saturating_add(weighted);
                 if !one.undated {
                     let days = (now - one.opened_at).div_euclid(DAYS);
                     self.oldest = self.oldest.max(Some(days));
@@ -123,39 +121,33 @@ impl Group {
     }
 
     fn into_row(self) -> Map<String, Value> {
-        const COUNTS: [&str; 9] = [
-            "count",
-            "open",
-            "undated",
-            "amount_minor",
-            "weighted_minor",
-            "won",
-            "won_minor",
-            "lost",
-            "lost_minor",
-        ];
-        let count = |name: &str| self.counts.get(name).copied().unwrap_or(0);
-        let mut row: Map<String, Value> =
-            COUNTS.iter().map(|name| ((*name).to_owned(), count(name).into())).collect();
-        let closed = count("won") + count("lost");
-        let mean = |sum: i64, count: i64| quotient(i128::from(sum), i128::from(count));
+        let rate = &self.rate;
+        let ((won, closed), (_, count)) = (rate.by_count(), rate.of_created());
         let total =
             |days: &[i64]| (days.iter().sum::<i64>(), i64::try_from(days.len()).unwrap_or(0));
-        let ((won_days, won), (lost_days, lost)) = (total(&self.won_days), total(&self.lost_days));
-        for (name, value) in [
-            ("win_rate_num", json!(count("won"))),
+        let mean = |(sum, count): (i64, i64)| quotient(sum.into(), count.into());
+        let (won_days, lost_days) = (total(&self.won_days), total(&self.lost_days));
+        let row = [
+            ("count", json!(count)),
+            ("open", json!(rate.open)),
+            ("undated", json!(self.undated)),
+            ("amount_minor", json!(self.amount)),
+            ("weighted_minor", json!(self.weighted)),
+            ("won", json!(won)),
+            ("won_minor", json!(rate.won_minor)),
+            ("lost", json!(rate.lost)),
+            ("lost_minor", json!(rate.lost_minor)),
+            ("win_rate_num", json!(won)),
             ("win_rate_den", json!(closed)),
-            ("win_rate_bps", basis_points(count("won"), closed)),
-            ("avg_won_minor", mean(count("won_minor"), count("won"))),
-            ("won_days", json!(won_days)),
-            ("avg_won_days", mean(won_days, won)),
-            ("lost_days", json!(lost_days)),
-            ("avg_lost_days", mean(lost_days, lost)),
+            ("win_rate_bps", basis_points(won, closed)),
+            ("avg_won_minor", quotient(rate.won_minor.into(), won.into())),
+            ("won_days", json!(won_days.0)),
+            ("avg_won_days", mean(won_days)),
+            ("lost_days", json!(lost_days.0)),
+            ("avg_lost_days", mean(lost_days)),
             ("oldest_open_days", json!(self.oldest)),
-        ] {
-            row.insert(name.to_owned(), value);
-        }
-        row
+        ];
+        row.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 
@@ -243,15 +235,19 @@ fn read(context: &Context<'_>) -> Result<(Vec<Lead>, Vec<Opportunity>), Error> {
             && is("currency", one.currency.as_deref())
             && !(dated && one.undated)
     });
-    // An opportunity without a value belongs to the one currency that there is.
-    let currencies: BTreeSet<String> =
-        opportunities.iter().filter_map(|one| one.currency.clone()).collect();
-    if currencies.len() == 1 {
-        for one in &mut opportunities {
-            one.currency = currencies.first().cloned();
+    assume_the_only(leads.iter_mut().map(|one| &mut one.currency).collect());
+    assume_the_only(opportunities.iter_mut().map(|one| &mut one.currency).collect());
+    Ok((leads, opportunities))
+}
+
+/// What has no value belongs to the one currency that there is.
+fn assume_the_only(currencies: Vec<&mut Option<String>>) {
+    let known: BTreeSet<String> = currencies.iter().filter_map(|one| (**one).clone()).collect();
+    if known.len() == 1 {
+        for one in currencies {
+            *one = known.first().cloned();
         }
     }
-    Ok((leads, opportunities))
 }
 
 pub(crate) fn document(context: &Context<'_>) -> Result<Document, Error> {
@@ -278,12 +274,16 @@ pub(crate) fn document(context: &Context<'_>) -> Result<Document, Error> {
 
 fn lead_table(document: &mut Document, leads: &[Lead]) {
     for phase in lead::Phase::ALL {
-        let mut of_phase = leads.iter().filter(|one| one.phase == phase.name()).peekable();
-        if of_phase.peek().is_some() {
-            let (count, sum) = of_phase.fold((0, 0_i64), |(count, sum), one| {
-                (count + 1, sum.saturating_add(one.amount_minor.unwrap_or(0)))
+        let mut currencies = BTreeMap::<Option<&str>, (i64, i64)>::new();
+        for one in leads.iter().filter(|one| one.phase == phase.name()) {
+            let (count, sum) = currencies.entry(one.currency.as_deref()).or_default();
+            *count += 1;
+            *sum = sum.saturating_add(one.amount_minor.unwrap_or(0));
+        }
+        for (currency, (count, sum)) in currencies {
+            let row = json!({
+                "phase": phase.name(), "currency": currency, "leads": count, "amount_minor": sum,
             });
-            let row = json!({ "phase": phase.name(), "leads": count, "amount_minor": sum });
             document.push("leads", row);
         }
     }

@@ -8,6 +8,7 @@ use crate::store::{Checkpoint, Commit, Generation, Outcome, ViewStore};
 use leadline_log::Position;
 use leadline_log::types::LogIdentity;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// A rebuild stores what it has folded when so many row versions wait.
 pub const REBUILD_WAITING_MAX: usize = 500_000;
@@ -19,6 +20,8 @@ pub struct Rebuild {
     folding: Box<dyn Folding>,
     stored: Checkpoint,
     position: Position,
+    /// The id of the event there.
+    event: Uuid,
 }
 
 impl std::fmt::Debug for Rebuild {
@@ -51,7 +54,8 @@ impl Rebuild {
         let folding = folding(view).ok_or_else(unknown)?;
         store.begin_rebuild(view).await?;
         let stored = start(log, folding.fingerprint());
-        Ok(Self { store, history, folding, stored, position: Position::START })
+        let (position, event) = (stored.position, stored.event);
+        Ok(Self { store, history, folding, stored, position, event })
     }
 
     /// The position after which the next page has to begin.
@@ -73,7 +77,7 @@ impl Rebuild {
         let target = (Generation::Next, page.through);
         prepare(&mut *self.folding, ports, target, &page.events, &mut histories).await?;
         self.folding.apply(&page.events, &histories)?;
-        self.position = page.through;
+        (self.position, self.event) = (page.through, page.last);
         if self.folding.waiting() > REBUILD_WAITING_MAX {
             self.flush().await?;
         }
@@ -83,12 +87,12 @@ impl Rebuild {
     async fn flush(&mut self) -> Result<(), Error> {
         let (view, generation) = (self.folding.name(), Generation::Next);
         let changes = take(&mut *self.folding, self.position)?;
-        let (from, to) = (self.stored, self.position);
-        let commit = Commit { view, generation, from, to, changes };
+        let (from, to, event) = (self.stored, self.position, self.event);
+        let commit = Commit { view, generation, from, to, event, changes };
         if self.store.commit(vec![commit]).await?.as_slice() != [Outcome::Moved] {
             return Err(Error::Contended { view });
         }
-        self.stored.position = to;
+        (self.stored.position, self.stored.event) = (to, event);
         Ok(())
     }
 

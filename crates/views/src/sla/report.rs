@@ -5,6 +5,9 @@ use crate::conversion::BLANK;
 use crate::journey::{Ending, Journey};
 use crate::query::{Context, Error};
 use crate::table::{Column, Document, Table, basis_points, column, distribution, time};
+use leadline_domain::Timestamp;
+use leadline_domain::calendar::clock::{Standing, is_late};
+use leadline_domain::lead::Phase;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -32,8 +35,8 @@ const COLUMNS: &[Column] = &[
     column("clocks", "Clocks started."),
     column("met", "Stopped in time."),
     column("breached", "Stopped late."),
-    column("breached_open", "Running past their due time."),
-    column("open", "Running, not due yet."),
+    column("breached_open", "Not stopped, and past their due time."),
+    column("running", "Not stopped, and not past it."),
     column("cancelled", "Stopped because there was nothing to wait for."),
     column("attainment_num", "Met."),
     column("attainment_den", "Met, breached and breached_open."),
@@ -53,7 +56,11 @@ const COLUMNS: &[Column] = &[
 ];
 
 const LAGS: &[Column] = &[
-    column("lag", "Between which milestones, such as `mql_to_sal`; the first of each."),
+    column(
+        "lag",
+        "Between which milestones, such as `mql_to_sal`; the first of each, and the first response \
+         since the MQL.",
+    ),
     column("ms_p10", "Milliseconds, nearest rank."),
     column("ms_p25", "Likewise."),
     column("ms_p50", "Likewise."),
@@ -99,7 +106,7 @@ const AT_RISK: &[Column] = &[
     column("owner", "Person or queue that answers."),
     column("started_at", "When it began."),
     column("due_at", "When it is due."),
-    column("state", "`open` or `breached_open`."),
+    column("state", "`running` or `breached_open`."),
 ];
 
 const ACCEPTED: &[Column] = &[
@@ -122,14 +129,16 @@ struct Clocks {
     elapsed: Vec<i64>,
 }
 
-/// A clock's state at `now`: what is running is breached by time alone.
+/// A clock's state at `now`: what is not stopped is breached by time alone.
 fn state(clock: &Clock, now: i64) -> &'static str {
     match clock.state.as_str() {
-        "met" => "met",
-        "late" => "breached",
+        "met" => Standing::Met.name(),
+        "late" => Standing::Breached.name(),
         "cancelled" => "cancelled",
-        _ if now > clock.due_at => "breached_open",
-        _ => "open",
+        _ if is_late(Timestamp::from_millis(clock.due_at), Timestamp::from_millis(now)) => {
+            Standing::BreachedOpen.name()
+        }
+        _ => Standing::Running.name(),
     }
 }
 
@@ -142,7 +151,7 @@ impl Clocks {
 
     fn into_row(self) -> Map<String, Value> {
         const COUNTS: [&str; 6] =
-            ["clocks", "met", "breached", "breached_open", "open", "cancelled"];
+            ["clocks", "met", "breached", "breached_open", "running", "cancelled"];
         let count = |name: &str| self.counts.get(name).copied().unwrap_or(0);
         let mut row: Map<String, Value> =
             COUNTS.iter().map(|name| ((*name).to_owned(), count(name).into())).collect();
@@ -210,8 +219,8 @@ fn clock_tables(
 fn journey_totals(document: &mut Document, journeys: &[Journey], now: i64) {
     let awaiting = journeys
         .iter()
-        .filter(|one| one.sal_at.is_none() && one.end.is_none() && one.converted_at.is_none())
-        .filter_map(|one| one.mql_at);
+        .filter(|one| one.phase.as_deref() == Some(Phase::Mql.name()))
+        .filter_map(|one| one.last_mql_at);
     let older = awaiting.clone().filter(|mql| now - mql > 24 * HOUR).count();
     document.total("captured", journeys.len());
     document.total("mql_awaiting_sal", awaiting.count());
@@ -241,7 +250,7 @@ fn lags(document: &mut Document, journeys: &[Journey]) {
         };
         lag("capture_to_mql", one.captured_at, one.mql_at);
         lag("mql_to_sal", one.mql_at, one.sal_at);
-        lag("mql_to_response", one.mql_at, one.responded_at);
+        lag("mql_to_response", one.mql_at, one.mql_response_at);
         lag("capture_to_response", one.captured_at, one.responded_at);
         lag("sal_to_convert", one.sal_at, one.converted_at);
         lag("convert_to_won", one.converted_at, one.won_at);

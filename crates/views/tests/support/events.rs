@@ -2,9 +2,10 @@
 
 use leadline_domain::id::{LeadId, OpportunityId, SubjectId, TouchId};
 use leadline_domain::lead::event::Touch;
-use leadline_domain::lead::{Milestone, Owner, Phase};
+use leadline_domain::lead::{Milestone, Owner, Phase, RejectOutcome};
 use leadline_domain::money::{Currency, Money, ProbabilityBp};
 use leadline_domain::opportunity::{Opened, Origin};
+use leadline_domain::policy::PolicyRef;
 use leadline_domain::sealed::{FieldSet, Sealed};
 use leadline_domain::{Event, StreamId, Timestamp, lead, opportunity};
 use leadline_log::Position;
@@ -19,6 +20,11 @@ pub(crate) fn id(number: u128) -> Uuid {
 
 pub(crate) fn money(minor: i64) -> Money {
     Money { minor, currency: Currency::EUR }
+}
+
+/// Yen, which have no cents.
+pub(crate) fn yen(minor: i64) -> Money {
+    Money { minor, currency: Currency::parse("JPY").unwrap() }
 }
 
 fn event(stream: StreamId, root: u128, at: i64, event: Event) -> ViewEvent {
@@ -46,6 +52,11 @@ pub(crate) fn opportunity(root: u128, at: i64, of: opportunity::Event) -> ViewEv
 }
 
 pub(crate) fn captured(source: Option<&str>, amount: Option<i64>) -> lead::Event {
+    valued(source, amount.map(money))
+}
+
+/// A capture with an expected value in any currency.
+pub(crate) fn valued(source: Option<&str>, amount: Option<Money>) -> lead::Event {
     lead::Event::Captured {
         subject: SubjectId(id(7)),
         source: source.map(Into::into),
@@ -53,7 +64,7 @@ pub(crate) fn captured(source: Option<&str>, amount: Option<i64>) -> lead::Event
         person: Some(Sealed { subject: SubjectId(id(7)), envelope: [1, 2, 3].into() }),
         fields: FieldSet::default(),
         reserved: FieldSet::default(),
-        amount: amount.map(money),
+        amount,
     }
 }
 
@@ -66,6 +77,29 @@ pub(crate) fn mql() -> lead::Event {
     lead::Event::MarkedMql { from: Phase::New, cycle: 1 }
 }
 
+pub(crate) fn response() -> lead::Event {
+    lead::Event::ResponseLogged {
+        channel: None,
+        outcome: None,
+        first: true,
+        from: Phase::Working,
+        to: Phase::Working,
+    }
+}
+
+/// Sales sends an MQL back to marketing.
+pub(crate) fn returned() -> lead::Event {
+    lead::Event::RejectedBySales { reason: "early".into(), outcome: RejectOutcome::Return }
+}
+
+pub(crate) fn revoked() -> lead::Event {
+    lead::Event::MqlRevoked { reason: None }
+}
+
+pub(crate) fn recycled() -> lead::Event {
+    lead::Event::Recycled { from: Phase::Sal, reason: None }
+}
+
 pub(crate) fn accepted(owner: &str) -> lead::Event {
     lead::Event::AcceptedBySales { owner: Some(owner.into()), from: None }
 }
@@ -74,6 +108,7 @@ pub(crate) fn clock(due_at: i64) -> lead::Event {
     lead::Event::ClockStarted {
         milestone: Milestone::Acceptance,
         cycle: 1,
+        policy: PolicyRef("acceptance@1".into()),
         target_seconds: 86_400,
         due_at: Timestamp::from_millis(due_at),
         steps: Vec::new(),
@@ -87,6 +122,10 @@ pub(crate) fn stopped(in_time: bool, elapsed_seconds: i64) -> lead::Event {
 
 pub(crate) fn assigned(to: &str) -> lead::Event {
     lead::Event::Assigned { to: Owner::Person(to.into()), from: None, reason: None }
+}
+
+pub(crate) fn queued(to: &str) -> lead::Event {
+    lead::Event::Assigned { to: Owner::Queue(to.into()), from: None, reason: None }
 }
 
 pub(crate) fn disqualified(reason: &str) -> lead::Event {
@@ -129,7 +168,16 @@ pub(crate) fn advanced(to: &str, odds: u16) -> opportunity::Event {
 }
 
 pub(crate) fn won(minor: i64) -> opportunity::Event {
-    opportunity::Event::Won { amount: Some(money(minor)), from: "a".into() }
+    brought(money(minor))
+}
+
+/// A win of an amount in any currency.
+pub(crate) fn brought(amount: Money) -> opportunity::Event {
+    opportunity::Event::Won { amount: Some(amount), from: "a".into() }
+}
+
+pub(crate) fn reopened() -> opportunity::Event {
+    opportunity::Event::Reopened { stage: "a".into(), probability: ProbabilityBp::new(5_000) }
 }
 
 pub(crate) fn lost(minor: i64) -> opportunity::Event {

@@ -78,6 +78,11 @@ impl Tables {
         self.commit(changes);
     }
 
+    /// How large the stored states are.
+    pub(crate) fn state_bytes(&self) -> usize {
+        self.states.values().map(Vec::len).sum()
+    }
+
     /// The rows that were valid at `at`.
     pub(crate) fn valid(history: &History, at: i64) -> BTreeMap<(Uuid, i64), String> {
         history

@@ -7,7 +7,7 @@ use crate::decision::{ClaimChange, Event as AnyEvent, Inputs, Match, Mode};
 use crate::id::{LeadId, SubjectId};
 use crate::lead::command::Capture;
 use crate::lead::{Event, State};
-use crate::sealed::{Field, FieldSet};
+use crate::sealed::{Field, FieldSet, Sealed};
 use crate::{Refusal, StreamId};
 
 /// The counter from which a subject's identity is derived where the command brings none.
@@ -80,7 +80,6 @@ pub(super) fn capture(draft: &mut Draft<'_>, id: LeadId, capture: &Capture) -> R
     if imported && keys.is_held(Field::ExternalKey) {
         return Err(Refusal::AlreadyExists { what: "lead" });
     }
-    let subject = capture.subject.unwrap_or_else(|| SubjectId(draft.context.new_id(SUBJECT)));
     if let Some(source) = said(capture.source.as_ref()) {
         draft.source(source)?;
     }
@@ -90,10 +89,10 @@ pub(super) fn capture(draft: &mut Draft<'_>, id: LeadId, capture: &Capture) -> R
         if state.erased {
             return Err(Refusal::Erased);
         }
-        attach(draft, known, capture, subject, &keys);
+        attach(draft, (known, state), capture, &keys);
         known
     } else {
-        open(draft, id, capture, subject, &keys)?;
+        open(draft, id, capture, &keys)?;
         id
     };
     let (channel, campaign) = (said(capture.channel.as_ref()), said(capture.campaign.as_ref()));
@@ -128,9 +127,9 @@ fn open(
     draft: &mut Draft<'_>,
     id: LeadId,
     capture: &Capture,
-    subject: SubjectId,
     keys: &Keys<'_>,
 ) -> Result<(), Refusal> {
+    let subject = capture.subject.unwrap_or_else(|| SubjectId(draft.context.new_id(SUBJECT)));
     let campaign = said(capture.campaign.as_ref());
     if let Some(campaign) = campaign {
         draft.campaign_named(campaign)?;
@@ -153,17 +152,21 @@ fn open(
 
 fn attach(
     draft: &mut Draft<'_>,
-    known: LeadId,
+    (known, state): (LeadId, &State),
     capture: &Capture,
-    subject: SubjectId,
     keys: &Keys<'_>,
 ) {
     let stream = StreamId::Lead(known);
     let matched = keys.held_by(stream);
+    // One more subject only where the lead has none that something is sealed under.
+    let has = |sealed: &&Sealed| state.subjects.contains(&sealed.subject);
+    let person = capture.again.as_ref().filter(has).or(capture.person.as_ref());
+    let subject = person.map(|sealed| sealed.subject).or_else(|| state.subjects.first().copied());
+    let subject = subject.unwrap_or_else(|| SubjectId(draft.context.new_id(SUBJECT)));
     let reserved = reserve(draft, keys, stream, Some(subject));
     let event = Event::Reengaged {
         subject,
-        person: capture.person.clone(),
+        person: person.cloned(),
         fields: capture.fields,
         reserved,
         matched,

@@ -1,9 +1,9 @@
 //! Conversion: a lead becomes account, contact and perhaps opportunity, all in one append.
 
-use super::Case;
 use super::facts::not_negative;
 use super::handoff::meet_clock;
 use super::phases::Step;
+use super::{Case, attach};
 use crate::decide::draft::{Why, said, text};
 use crate::decision::Event as AnyEvent;
 use crate::id::{AccountId, ContactId, OpportunityId};
@@ -35,6 +35,9 @@ pub(super) fn convert(case: &mut Case<'_, '_>, command: &Convert) -> Result<(), 
     }
     if opens_contact {
         open_contact(case, contact, account);
+    }
+    if let OpportunityChoice::Attach(id) = command.opportunity {
+        attach::attach(case, id, account, contact);
     }
     if let (Some(id), Some(mut opened)) = (opportunity, opened) {
         (opened.account, opened.contact) = (Some(account), Some(contact));
@@ -82,11 +85,8 @@ fn choose_opportunity(case: &mut Case<'_, '_>, command: &Convert) -> Result<Chos
     let policy = &case.draft.policies().conversion.policy;
     match &command.opportunity {
         OpportunityChoice::Attach(id) => {
-            let known = case.draft.opportunity(*id).ok_or(Refusal::OpportunityUnknown)?;
-            match known.outcome {
-                Some(outcome) => Err(Refusal::AlreadyClosed { outcome: outcome.name() }),
-                None => Ok((Some(*id), None, None)),
-            }
+            attach::check(case, *id)?;
+            Ok((Some(*id), None, None))
         }
         OpportunityChoice::None { .. } if enforces && policy.opportunity_required => {
             Err(Refusal::OpportunityRequired)

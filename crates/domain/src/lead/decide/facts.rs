@@ -82,7 +82,7 @@ pub(super) fn record_touch(
 ) -> Result<(), Refusal> {
     let (channel, campaign, source) = (said(channel), said(campaign), said(source));
     if channel.is_none() && campaign.is_none() && source.is_none() {
-        return Err(Refusal::FieldsMissing { code: "touch_empty", missing: Vec::new() });
+        return Err(Refusal::TouchEmpty);
     }
     if let Some(key) = campaign
         && case.draft.context.mode == Mode::Live
@@ -128,7 +128,7 @@ pub(super) fn touch(
 pub(super) fn add_note(case: &mut Case<'_, '_>, note: Option<&Sealed>) -> Result<(), Refusal> {
     case.not_erased()?;
     let Some(note) = note else {
-        return Err(Refusal::FieldsMissing { code: "note_required", missing: Vec::new() });
+        return Err(Refusal::NoteRequired);
     };
     case.fact(Event::NoteAdded { note: note.clone() });
     Ok(())

@@ -5,7 +5,7 @@ use super::phases::Step;
 use crate::Refusal;
 use crate::Timestamp;
 use crate::config::Catalogue;
-use crate::decide::draft::{Why, configuration, said, text};
+use crate::decide::draft::{Why, said, text};
 use crate::decision::Input;
 use crate::lead::event::ClockStep;
 use crate::lead::{Event, Milestone, Owner, RejectOutcome};
@@ -42,7 +42,8 @@ fn start_clock(sla: &InForce<AcceptanceSla>, cycle: u32, start: Timestamp) -> Ev
     let below = |percent: &&u16| (1..BREACH_PERCENT).contains(*percent);
     let mut steps: Vec<ClockStep> = reminders.iter().filter(below).map(reminder).collect();
     steps.push(ClockStep { percent: BREACH_PERCENT, at: due_at });
-    Event::ClockStarted { milestone: Milestone::Acceptance, cycle, target_seconds, due_at, steps }
+    let (milestone, policy) = (Milestone::Acceptance, sla.reference.clone());
+    Event::ClockStarted { milestone, cycle, policy, target_seconds, due_at, steps }
 }
 
 /// Takes the hand-over back. There is nothing to wait for any more.
@@ -115,19 +116,17 @@ fn assignee(case: &Case<'_, '_>) -> Result<(), Refusal> {
 pub(super) fn meet_clock(case: &mut Case<'_, '_>) {
     let Some(clock) = case.state.running_clock() else { return };
     let at = case.draft.at();
-    // By the calendar under which it started, so that a later one does not judge it.
-    let sla = configuration(case.draft.inputs).map_or_else(
-        || case.draft.policies().acceptance.clone(),
-        |config| config.policies_at(clock.started_at).acceptance.clone(),
-    );
+    // By the version that it started under, whatever has been put in force since, and from when.
+    let pinned = case.draft.config().and_then(|config| config.acceptance(&clock.policy));
+    let sla = pinned.unwrap_or(&case.draft.policies().acceptance.policy);
     let met = Event::ClockMet {
         milestone: clock.milestone,
         cycle: clock.cycle,
         in_time: at <= clock.due_at,
-        elapsed_seconds: sla.policy.calendar.elapsed_seconds(clock.started_at, at),
+        elapsed_seconds: sla.calendar.elapsed_seconds(clock.started_at, at),
     };
     let why = Why::rule("acceptance.clock_met")
         .with("due_at", Input::Time(clock.due_at))
-        .under(&sla.reference);
+        .under(&clock.policy);
     case.propose(met, why);
 }

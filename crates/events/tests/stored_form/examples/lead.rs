@@ -4,6 +4,7 @@ use super::{AT, EITHER, Example, OTHER, email, fields, money, sealed, text};
 use leadline_domain::id::{AccountId, ContactId, OpportunityId, SubjectId, TouchId};
 use leadline_domain::lead::event::{ClockStep, Event as Lead, Touch};
 use leadline_domain::lead::{Milestone, Owner, Phase, RejectOutcome};
+use leadline_domain::policy::PolicyRef;
 use leadline_domain::sealed::FieldSet;
 use leadline_events::Decoded;
 
@@ -194,6 +195,7 @@ fn clocks() -> Vec<Example> {
     let started = |steps| Lead::ClockStarted {
         milestone,
         cycle,
+        policy: PolicyRef("acceptance@1#00ff".into()),
         target_seconds: 86_400,
         due_at: AT.plus_millis(86_400_000),
         steps,

@@ -3,7 +3,7 @@
 use super::{AT, EITHER, Example, OTHER, fields, money, sealed, text};
 use leadline_domain::id::{AccountId, ContactId, LeadId, SubjectId};
 use leadline_domain::money::ProbabilityBp;
-use leadline_domain::opportunity::{Event as Opportunity, Opened, Origin};
+use leadline_domain::opportunity::{Event as Opportunity, Opened, Origin, Standing};
 use leadline_domain::refusal::Category;
 use leadline_domain::sealed::FieldSet;
 use leadline_domain::{Event, StreamId, account, campaign, config, contact, subject};
@@ -62,7 +62,15 @@ fn opportunities() -> Vec<Example> {
         attributes: BTreeMap::new(),
         undated: false,
     };
+    let (lead, stages) = (LeadId(EITHER), vec![stage()]);
+    let detached = || Opportunity::Detached { lead };
+    let standing = Standing { opened_at: AT, opened: full.clone(), stages };
     vec![
+        opportunity(detached(), detached()),
+        opportunity(
+            Opportunity::Attached { lead, standing: Some(Box::new(standing)) },
+            Opportunity::Attached { lead, standing: None },
+        ),
         opportunity(Opportunity::Opened(Box::new(full)), Opportunity::Opened(Box::new(minimal))),
         opportunity(
             Opportunity::AmountChanged { from: Some(money()), to: money() },
@@ -156,8 +164,18 @@ fn people() -> Vec<Example> {
             contact(contact::Event::Changed { person: sealed(), fields: FieldSet::default() }),
         ),
         known(
-            subject(subject::Event::Erased { lead: Some(LeadId(EITHER)), claims_released: 3 }),
-            subject(subject::Event::Erased { lead: None, claims_released: 0 }),
+            contact(contact::Event::SubjectErased {
+                subjects: vec![SubjectId(EITHER), SubjectId(OTHER)],
+            }),
+            contact(contact::Event::SubjectErased { subjects: Vec::new() }),
+        ),
+        known(
+            subject(subject::Event::Erased {
+                lead: Some(LeadId(EITHER)),
+                contact: Some(ContactId(OTHER)),
+                claims_released: 3,
+            }),
+            subject(subject::Event::Erased { lead: None, contact: None, claims_released: 0 }),
         ),
     ]
 }
@@ -231,7 +249,7 @@ fn keys() -> Vec<Example> {
 
 fn attempts() -> Vec<Example> {
     let target = StreamId::Lead(LeadId(EITHER));
-    let refused = |allowed: &[&str], missing| {
+    let refused = |allowed: &[&str], missing: &[&str], current_version| {
         Record::Refused(Attempt {
             command: "AcceptSAL".to_owned(),
             target,
@@ -239,20 +257,23 @@ fn attempts() -> Vec<Example> {
             category: Category::Conflict,
             detail: "The lead is not MQL: it is new.".to_owned(),
             allowed: allowed.iter().map(ToString::to_string).collect(),
-            missing,
+            missing: missing.iter().map(ToString::to_string).collect(),
+            current_version,
+            retryable: false,
         })
     };
-    let no_change = |target| Record::NoChange { command: "AssignLead".to_owned(), target };
+    let no_change =
+        |target, version| Record::NoChange { command: "AssignLead".to_owned(), target, version };
     vec![
-        record(refused(&["MarkMQL", "Recycle"], fields()), refused(&[], FieldSet::default())),
-        record(no_change(target), no_change(StreamId::Config)),
+        record(refused(&["MarkMQL", "Recycle"], &["reason"], Some(7)), refused(&[], &[], None)),
+        record(no_change(target, 7), no_change(StreamId::Config, 0)),
     ]
 }
 
 fn imports() -> Vec<Example> {
     let started = |lines| {
         Record::ImportStarted(ImportStarted {
-            sha256: "00ff".to_owned(),
+            blake3: "00ff".to_owned(),
             lines,
             format: "feed".to_owned(),
             enforce: false,

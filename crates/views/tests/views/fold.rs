@@ -1,29 +1,18 @@
 //! Folding event by event, in pages of any size, or from zero makes the same rows, late facts included.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a test fails where it stands"
-)]
-
-#[path = "support/events.rs"]
-mod events;
-#[path = "support/model.rs"]
-mod model;
-
-use events::{
+use crate::events::{
     accepted, advanced, assigned, captured, claimed, clock, converted, disqualified, enqueued,
-    lead, lost, mql, opened, opportunity, stopped, touch, won,
+    lead, lost, mql, opened, opportunity, queued, reopened, response, returned, stopped, touch,
+    won,
 };
+use crate::model::{Tables, folded, instants, number};
 use leadline_views::{NAMES, ViewEvent};
-use model::{Tables, folded, instants, number};
 use proptest::prelude::*;
 
 /// One of the things that happen, to one of three leads, at one of a few instants: so many of them late, and many at
 /// once.
 fn anything() -> impl Strategy<Value = ViewEvent> {
-    (0..18_u8, 1..4_u128, 0..12_i64, 1..4_u128).prop_map(|(kind, root, at, salt)| {
+    (0..22_u8, 1..4_u128, 0..12_i64, 1..4_u128).prop_map(|(kind, root, at, salt)| {
         let minor = i64::try_from(salt).unwrap() * 100;
         match kind {
             0 => lead(root, at, captured(Some("web"), Some(minor))),
@@ -42,6 +31,10 @@ fn anything() -> impl Strategy<Value = ViewEvent> {
             14 => opportunity(root, at, won(minor)),
             15 => opportunity(root, at, lost(minor)),
             16 => lead(root, at, captured(None, None)),
+            17 => lead(root, at, response()),
+            18 => lead(root, at, returned()),
+            19 => lead(root, at, queued("calls")),
+            20 => opportunity(root, at, reopened()),
             _ => lead(root, at, touch(salt, "direct")),
         }
     })
