@@ -149,13 +149,3 @@ pub(crate) fn assemble(
         payload,
     })
 }
-
-/// `name` where it is short and plain enough to be repeated in an error; else a stand-in.
-pub(crate) fn shown(name: &str) -> &str {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
-    if !name.is_empty() && name.len() <= CUSTOM_NAME_BYTES_MAX && name.bytes().all(plain) {
-        name
-    } else {
-        "(unprintable)"
-    }
-}

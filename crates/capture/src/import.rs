@@ -179,7 +179,7 @@ impl Run<'_> {
     async fn start(&mut self, hash: &str) -> Result<(), Error> {
         let LineOptions { enforce_policies, strict, .. } = self.options.lines;
         let started = ImportStarted {
-            sha256: hash.to_owned(),
+            blake3: hash.to_owned(),
             lines: None,
             format: "ndjson".to_owned(),
             enforce: enforce_policies,
@@ -193,12 +193,9 @@ impl Run<'_> {
             self.engine.shortest_clock_millis().await.map_err(|error| self.failed(error))?;
         if resumed {
             // The run before was cut short: the clocks that it started still run.
-            let due = self
-                .engine
-                .deadlines_after(since, false)
-                .await
-                .map_err(|error| self.failed(error))?;
-            self.due.extend(due.into_iter().map(Reverse));
+            let clocks =
+                self.engine.clocks_after(since).await.map_err(|error| self.failed(error))?;
+            self.due.extend(clocks.breaches().map(Reverse));
         }
         Ok(())
     }

@@ -6,11 +6,13 @@ use crate::role::Role;
 use crate::submission::{Body, Caller, Submission, Target};
 use leadline_domain::actor::{Actor, ActorKind};
 use leadline_domain::config;
+use leadline_log::Position;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{PoisonError, RwLock};
 use subtle::ConstantTimeEq;
+use tokio::sync::Mutex as AsyncMutex;
 
 /// Longest label of a key, in bytes.
 pub const LABEL_BYTES_MAX: usize = 100;
@@ -27,6 +29,8 @@ struct KeyRecord {
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
     known: RwLock<BTreeMap<String, KeyRecord>>,
+    /// The head of the log when the keys were last read from it.
+    read_at: AsyncMutex<Position>,
 }
 
 /// A new API key. The secret is shown this once and stored nowhere.
@@ -56,7 +60,8 @@ impl Keys {
                         digest: digest.clone(),
                         revoked: false,
                     };
-                    known.insert(key.clone(), record);
+                    // What comes again from the log must not undo a revocation that is known already.
+                    known.entry(key.clone()).or_insert(record);
                 }
             }
             config::Event::KeyRevoked { key } => {
@@ -113,9 +118,29 @@ impl Engine {
         }
     }
 
-    /// Who calls with this bearer token; `None` where the token is unknown, wrong or revoked.
-    pub fn authenticate(&self, bearer: &str) -> Option<Caller> {
-        let (id, secret) = bearer.split_once('.')?;
+    /// Who calls with this bearer token; `None` where the token is unknown, wrong or revoked. A key that is not known
+    /// yet may have been made by another process: it is looked up in the log, once for each head of it.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn authenticate(&self, bearer: &str) -> Result<Option<Caller>, Error> {
+        let Some((id, secret)) = bearer.split_once('.') else { return Ok(None) };
+        let knows = |keys: &Keys| {
+            keys.known.read().unwrap_or_else(PoisonError::into_inner).contains_key(id)
+        };
+        if !knows(&self.keys) {
+            // Held while the keys are read: whoever comes with the same key meanwhile waits for the answer.
+            let mut read_at = self.keys.read_at.lock().await;
+            let head = self.log.head().await.map_err(|error| Error::failed("event log", error))?;
+            if !knows(&self.keys) && *read_at != head {
+                self.load_keys().await?;
+                *read_at = head;
+            }
+        }
+        Ok(self.caller_of(id, secret))
+    }
+
+    fn caller_of(&self, id: &str, secret: &str) -> Option<Caller> {
         let known = self.keys.known.read().unwrap_or_else(PoisonError::into_inner);
         let record = known.get(id).filter(|record| !record.revoked)?;
         let matches: bool = record.digest.as_bytes().ct_eq(digest(secret).as_bytes()).into();

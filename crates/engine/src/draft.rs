@@ -10,10 +10,9 @@ use bytes::Bytes;
 use leadline_domain::actor::{Actor, ActorKind};
 use leadline_domain::decision::{Class, Explanation, Mode};
 use leadline_domain::decision::{Event, Proposed};
-use leadline_domain::id::{SubjectId, derive};
+use leadline_domain::id::{CommandId, SubjectId, derive};
 use leadline_domain::opportunity::Origin;
 use leadline_domain::policy::PolicyRef;
-use leadline_domain::sealed::Field;
 use leadline_domain::{Context, Decider, Leadline, Refusal, State, StreamId, lead};
 use leadline_events::record::Attempt;
 use leadline_events::{Encoded, Meta, Record, Trigger, encode, stream_key};
@@ -28,18 +27,26 @@ use uuid::Uuid;
 /// The counter of the first event's identity.
 const EVENT_COUNTER: u16 = 0x8000;
 
+/// The counter of the id under which a refusal is noted that a repetition is not bound to.
+const PASSING_COUNTER: u16 = 0x4002;
+
 type States = Vec<(StreamKey, Arc<State>)>;
 
 /// An append in the making.
 pub(crate) struct Drafting<'a> {
     prepared: &'a Prepared,
     context: &'a Context,
+    /// What the append is known by: the command's own id, and whoever repeats the command is told what it led to.
+    command: CommandId,
     target: Option<StreamId>,
     states: BTreeMap<StreamId, Arc<State>>,
     /// The version of every stream read or written, before the append.
     versions: BTreeMap<StreamId, u64>,
-    events: Vec<Proposed>,
+    /// Each event with the lineage that it belongs to.
+    events: Vec<(Uuid, Proposed)>,
     claims: Vec<ClaimChange>,
+    /// Whose data the events carry.
+    subject: Option<SubjectId>,
     /// The version that the caller believed, and the actual one.
     pub(crate) stale: Option<(u64, u64)>,
 }
@@ -49,11 +56,13 @@ impl<'a> Drafting<'a> {
         Self {
             prepared,
             context,
+            command: prepared.command,
             target: None,
             states: BTreeMap::new(),
             versions: BTreeMap::new(),
             events: Vec::new(),
             claims: Vec::new(),
+            subject: prepared.sealed.as_ref().map(|sealed| sealed.subject),
             stale: None,
         }
     }
@@ -117,12 +126,22 @@ impl<'a> Drafting<'a> {
 
     /// Adds an event, and folds it into what the next decision sees.
     pub(crate) fn push(&mut self, step: Proposed) {
-        let state = self
-            .states
-            .entry(step.stream)
-            .or_insert_with(|| Arc::new(Leadline::initial(&step.stream)));
-        Leadline::evolve(Arc::make_mut(state), &step.event, step.effective_at);
-        self.events.push(step);
+        fold(&mut self.states, &step);
+        self.events.push((self.root(step.stream), step));
+    }
+
+    /// The states as they will be once `steps` are made too.
+    pub(crate) fn states_after(&self, steps: &[Proposed]) -> BTreeMap<StreamId, Arc<State>> {
+        let mut states = self.states.clone();
+        for step in steps {
+            fold(&mut states, step);
+        }
+        states
+    }
+
+    /// Whose data the events carry, where that is not the subject minted for the command.
+    pub(crate) const fn carry(&mut self, subject: SubjectId) {
+        self.subject = Some(subject);
     }
 
     pub(crate) fn take(&mut self, key: ClaimKey, holder: StreamId, subject: Option<SubjectId>) {
@@ -138,12 +157,15 @@ impl<'a> Drafting<'a> {
     /// The append. Where nothing happens, or the command is refused, an `attempt` event on a stream of its own
     /// carries the conditions, so that a stale cache can never refuse wrongly.
     pub(crate) fn finish(mut self, refusal: Option<&Refusal>) -> (Append, States, Drawn) {
-        let target = self.target.unwrap_or(StreamId::Attempt(self.prepared.command));
+        let target = *self.target.get_or_insert(StreamId::Attempt(self.prepared.command));
         let refused = self.refused(refusal, target);
+        if refused.as_ref().is_some_and(|refused| !refused.is_final()) {
+            self.command = CommandId(self.context.new_id(PASSING_COUNTER));
+        }
         let mut written: Vec<NewEvent> = Vec::with_capacity(self.events.len() + 1);
         let mut happened = Vec::with_capacity(self.events.len() + 1);
         let mut heights = self.versions.clone();
-        for (index, step) in std::mem::take(&mut self.events).into_iter().enumerate() {
+        for (index, (root, step)) in std::mem::take(&mut self.events).into_iter().enumerate() {
             let encoded = encode(&step.event);
             let version = next(&mut heights, step.stream);
             happened.push((step.stream, version, Cow::Borrowed(encoded.event_type)));
@@ -152,14 +174,14 @@ impl<'a> Drafting<'a> {
                 event_type: Cow::Borrowed(encoded.event_type),
                 schema_version: encoded.schema_version,
                 event_id: self.event_id(index),
-                root: self.root(step.stream),
+                root,
                 effective_at: step.effective_at.millis(),
                 meta: self.meta(&step, index == 0),
                 data: encoded.data,
             });
         }
         if refused.is_some() || written.is_empty() {
-            let stream = StreamId::Attempt(self.prepared.command);
+            let stream = StreamId::Attempt(self.command);
             let encoded = self.attempt(target, refused.as_deref());
             self.versions.insert(stream, 0);
             self.states.insert(stream, Arc::new(Leadline::initial(&stream)));
@@ -185,7 +207,7 @@ impl<'a> Drafting<'a> {
             refused,
         };
         let append = Append {
-            command_id: *self.prepared.command.0.as_bytes(),
+            command_id: *self.command.0.as_bytes(),
             payload_hash: self.prepared.payload_hash,
             expect: self
                 .versions
@@ -201,7 +223,7 @@ impl<'a> Drafting<'a> {
 
     fn event_id(&self, index: usize) -> Uuid {
         let index = u16::try_from(index).unwrap_or(u16::MAX);
-        derive(self.prepared.command, self.prepared.now, EVENT_COUNTER.wrapping_add(index))
+        derive(self.command, self.prepared.now, EVENT_COUNTER.wrapping_add(index))
     }
 
     /// The immutable id of the lineage that a stream belongs to.
@@ -255,7 +277,7 @@ impl<'a> Drafting<'a> {
     fn attempt(&self, target: StreamId, refused: Option<&Refused>) -> Encoded {
         let command = self.prepared.body.name().to_owned();
         match refused {
-            None => Record::NoChange { command, target }.encode(),
+            None => Record::NoChange { command, target, version: self.version(target) }.encode(),
             Some(refused) => Record::Refused(Attempt {
                 command,
                 target,
@@ -263,7 +285,9 @@ impl<'a> Drafting<'a> {
                 category: refused.category,
                 detail: refused.detail.clone(),
                 allowed: refused.allowed.clone(),
-                missing: refused.missing.iter().filter_map(|name| Field::named(name)).collect(),
+                missing: refused.missing.clone(),
+                current_version: refused.current_version,
+                retryable: refused.retryable,
             })
             .encode(),
         }
@@ -298,26 +322,33 @@ impl<'a> Drafting<'a> {
         Meta {
             class,
             actor,
-            command_id: prepared.command,
+            command_id: self.command,
             command,
             correlation: prepared.command.0,
             causation: None,
             trace_id: prepared.trace_id.as_deref(),
             policies,
             explanation,
-            subject: prepared.sealed.as_ref().map(|sealed| sealed.subject),
+            subject: self.subject,
             trigger: first.then(|| Trigger {
                 command,
                 payload: &prepared.payload,
+                target: self.target.unwrap_or(StreamId::Attempt(prepared.command)),
                 actor: self.context.actor.kind,
                 mode: prepared.mode,
                 now: prepared.now,
-                occurred_at: prepared.occurred_at,
+                occurred_at: self.context.occurred_at,
                 config_version: self.version(StreamId::Config),
             }),
         }
         .encode()
     }
+}
+
+fn fold(states: &mut BTreeMap<StreamId, Arc<State>>, step: &Proposed) {
+    let state =
+        states.entry(step.stream).or_insert_with(|| Arc::new(Leadline::initial(&step.stream)));
+    Leadline::evolve(Arc::make_mut(state), &step.event, step.effective_at);
 }
 
 fn next(heights: &mut BTreeMap<StreamId, u64>, stream: StreamId) -> u64 {

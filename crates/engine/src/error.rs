@@ -9,6 +9,9 @@ use thiserror::Error;
 /// The code of a refusal for another version than the caller believed.
 pub const STALE_VERSION: &str = "stale_version";
 
+/// The code of a command that asks for more at once than the log takes.
+pub const COMMAND_TOO_LARGE: &str = "command_too_large";
+
 /// A refusal as callers see it: first hand, or read back when the command is repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
@@ -31,6 +34,12 @@ pub struct Refused {
 }
 
 impl Refused {
+    /// Whether the command is refused for ever, however often it is repeated. Else the same command may be sent again
+    /// under the same idempotency key: when its time has come, or for the version that the target has by then.
+    pub(crate) fn is_final(&self) -> bool {
+        !self.retryable && self.code != STALE_VERSION
+    }
+
     /// The refusal that an `attempt` event keeps.
     pub(crate) fn read_back(attempt: Attempt, position: Position) -> Self {
         Self {
@@ -38,9 +47,9 @@ impl Refused {
             category: attempt.category,
             detail: attempt.detail,
             allowed: attempt.allowed,
-            missing: attempt.missing.iter().map(|field| field.name().to_owned()).collect(),
-            current_version: None,
-            retryable: false,
+            missing: attempt.missing,
+            current_version: attempt.current_version,
+            retryable: attempt.retryable,
             position: Some(position),
         }
     }

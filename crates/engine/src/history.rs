@@ -5,7 +5,7 @@ use leadline_domain::Timestamp;
 use leadline_events::{Decoded, decode, meta, stream_of};
 use leadline_log::backend::LogBackend;
 use leadline_log::types::{Direction, READ_EVENTS_MAX, Read, Scope};
-use leadline_log::{Position, Recorded};
+use leadline_log::{Misfit, Place, Position, Recorded};
 use leadline_views::{History, ViewEvent};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -62,5 +62,9 @@ impl History for LogHistory {
                 return Ok(events);
             }
         }
+    }
+
+    async fn misfit(&self, place: Place) -> Result<Option<Misfit>, Failure> {
+        Ok(place.misfit(&*self.0).await?)
     }
 }

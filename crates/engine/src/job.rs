@@ -9,11 +9,11 @@ use crate::model::Rules;
 use crate::prepare::{Address, Prepared};
 use crate::resolve::{resolve, with_account};
 use crate::submission::{Body, Happened, Reply};
-use leadline_domain::decision::{ClaimChange, Match, Mode};
+use leadline_domain::decision::{ClaimChange, Event, Match};
 use leadline_domain::id::AccountId;
 use leadline_domain::{
     Command, Context, Decider, Decision, Inputs, Leadline, Refusal, State, StreamId, Timestamp,
-    account, lead,
+    account, config, lead,
 };
 use leadline_events::{stream_key, stream_of};
 use leadline_log::Position;
@@ -30,6 +30,8 @@ pub(crate) enum Answer {
     Handled(Result<Reply, Box<Refused>>),
     /// Handled before: read its first result back.
     Repeated(CommandRecord),
+    /// The command asks for more at once than the log takes; nothing of it is kept.
+    TooLarge(String),
     /// The log failed.
     Failed(Arc<leadline_log::Error>),
 }
@@ -42,6 +44,8 @@ pub(crate) struct CommandJob {
     drawn: Option<Drawn>,
     /// What a `Settle` answers that finds nothing due.
     idle: Option<Reply>,
+    /// The limit of the log that the command passes.
+    too_large: Option<&'static str>,
     /// The latest present of any command decided so far, in milliseconds.
     latest: Arc<AtomicI64>,
     engine: Weak<Engine>,
@@ -66,6 +70,7 @@ impl CommandJob {
             reply_to: Some(reply_to),
             drawn: None,
             idle: None,
+            too_large: None,
             latest,
             engine,
         }
@@ -96,13 +101,19 @@ impl CommandJob {
             policies: settings.policies_at(prepared.occurred_at),
             supervises: prepared.caller.role.supervises(),
         };
+        let command = resolve(prepared, &context, desk)?;
+        let matches = self.matches(desk)?;
+        let context = match &command {
+            Ok(command) => self.dated(context, settings, desk, (command, &matches))?,
+            Err(_) => context,
+        };
         let mut drafting = Drafting::new(prepared, &context);
         drafting.read(desk, StreamId::Config)?;
-        let outcome = match resolve(prepared, &context, desk)? {
+        let outcome = match command {
             Err(refusal) => Err(refusal),
             Ok(command) => {
                 drafting.address(command.target());
-                self.weigh(&mut drafting, desk, &command, &context)?
+                self.weigh(&mut drafting, desk, (&command, &matches), &context)?
             }
         };
         let settles = matches!(&prepared.body, Body::Lead(lead::Command::Settle));
@@ -115,8 +126,40 @@ impl CommandJob {
             Err(refusal) => drafting.finish(Some(&refusal)),
         };
         let (append, states, drawn) = drawn;
+        if let Some(limit) = append.passes() {
+            self.too_large = Some(limit);
+            return Ok(Step::Done);
+        }
         self.drawn = Some(drawn);
         Ok(Step::Append(Draft { append, states }))
+    }
+
+    /// The context, in which a command without a time of its own comes no earlier than what has been decided already
+    /// on any stream that it reads: by a caller, or a server, whose clock is ahead.
+    fn dated(
+        &self,
+        mut context: Context,
+        settings: &config::State,
+        desk: &mut Desk<'_, Rules>,
+        (command, matches): (&Command, &[Match]),
+    ) -> Loaded<Context> {
+        if self.prepared.dated {
+            return Ok(context);
+        }
+        let target = command.target();
+        let opens = matches!(self.prepared.address, Address::New) && target != StreamId::Config;
+        let reads = Leadline::reads(command).into_iter().filter(|read| !opens || *read != target);
+        let (now, mut missing) = (context.now, false);
+        for stream in reads.chain(matches.iter().filter_map(|found| found.holder)) {
+            match desk.stream(&stream_key(&stream)) {
+                Some((_, state)) => {
+                    context.occurred_at = context.occurred_at.max(Leadline::undated(&state, now));
+                }
+                None => missing = true,
+            }
+        }
+        context.policies = settings.policies_at(context.occurred_at);
+        if missing { Err(NotLoaded) } else { Ok(context) }
     }
 
     /// Settles the target, then decides; what comes of it is in `drafting`.
@@ -124,7 +167,7 @@ impl CommandJob {
         &self,
         drafting: &mut Drafting<'_>,
         desk: &mut Desk<'_, Rules>,
-        command: &Command,
+        (command, matches): (&Command, &[Match]),
         context: &Context,
     ) -> Loaded<Result<(), Refusal>> {
         let target = command.target();
@@ -136,7 +179,6 @@ impl CommandJob {
                 drafting.read(desk, stream)?;
             }
         }
-        let matches = self.matches(desk)?;
         for holder in matches.iter().filter_map(|found| found.holder) {
             drafting.read(desk, holder)?;
             Self::settle(drafting, holder, context);
@@ -153,19 +195,26 @@ impl CommandJob {
             return Ok(Err(Refusal::Erased));
         }
         Self::settle(drafting, target, context);
-        let account = match self.account(drafting, desk, command, context)? {
+        let account = match self.account(drafting, desk, context)? {
             Ok(account) => account,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let command = with_account(command, account);
-        let inputs = Inputs { streams: drafting.states(), matches: &matches };
+        let command = with_account(command, account.as_ref().map(|account| account.id));
+        let opening = account.as_ref().and_then(|account| account.opening.as_ref());
+        let opened = opening.map(|opening| drafting.states_after(&opening.events));
+        let streams = opened.as_ref().unwrap_or_else(|| drafting.states());
+        let inputs = Inputs { streams, matches };
         let decision = match Leadline::decide(&inputs, &command, context) {
             Ok(decision) => decision,
             Err(refusal) => return Ok(Err(refusal)),
         };
+        // Only what is accepted opens an account, and takes a key.
+        if let Some(account) = account {
+            self.note_account(drafting, desk, account);
+        }
         self.note(drafting, desk, decision);
         if let Some(key) = self.prepared.own_key {
-            drafting.take(key, target, None);
+            drafting.take(key, target, self.prepared.own_subject);
         }
         Ok(Ok(()))
     }
@@ -185,6 +234,9 @@ impl CommandJob {
             if captures && matches!(step.stream, StreamId::Lead(_)) {
                 // Somebody known: the reply is about the lead that they already are.
                 drafting.address(step.stream);
+            }
+            if let Event::Lead(lead::Event::Reengaged { subject, .. }) = &step.event {
+                drafting.carry(*subject);
             }
             if !drafting.holds(step.stream) {
                 drafting.fresh(desk, step.stream);
@@ -210,6 +262,12 @@ impl CommandJob {
             let Some(claim) = claims::of_match(key) else { continue };
             match desk.claim(&claim) {
                 Some(holder) => {
+                    if let Some(held) = &holder
+                        && self.prepared.mode.enforces()
+                        && let Some(engine) = self.engine.upgrade()
+                    {
+                        engine.learn_subject(claim, held);
+                    }
                     let holder = holder.and_then(|held| stream_of(&held.holder));
                     found.push(Match { key: *key, holder });
                 }
@@ -219,60 +277,52 @@ impl CommandJob {
         if missing { Err(NotLoaded) } else { Ok(found) }
     }
 
-    /// The account that the command names by key: the one that holds it, or one opened here and now.
+    /// The account that the command names by key: the one that holds it, or one to be opened.
     fn account(
         &self,
         drafting: &mut Drafting<'_>,
         desk: &mut Desk<'_, Rules>,
-        command: &Command,
         context: &Context,
-    ) -> Loaded<Result<Option<AccountId>, Refusal>> {
+    ) -> Loaded<Result<Option<Account>, Refusal>> {
         let Some(named) = &self.prepared.account else { return Ok(Ok(None)) };
         if let Some(held) = desk.claim(&named.claim).ok_or(NotLoaded)? {
-            let Some(StreamId::Account(account)) = stream_of(&held.holder) else {
+            let Some(StreamId::Account(id)) = stream_of(&held.holder) else {
                 return Ok(Ok(None));
             };
-            drafting.read(desk, StreamId::Account(account))?;
-            return Ok(Ok(Some(account)));
+            drafting.read(desk, StreamId::Account(id))?;
+            return Ok(Ok(Some(Account { id, opening: None })));
         }
-        // Only what is going to be accepted may open an account.
-        let probe = with_account(command, None);
+        let id = AccountId(context.new_id(ACCOUNT_COUNTER));
+        let details = Some(named.details.clone());
+        let open = Command::Account(id, account::Command::Open { details, owner: None });
         let inputs = Inputs { streams: drafting.states(), matches: &[] };
-        let permissive = Context {
-            mode: Mode::Migration { enforce_policies: false, strict: false },
-            ..context.clone()
-        };
-        if let Err(refusal) = Leadline::decide(&inputs, &probe, &permissive) {
-            return Ok(Err(refusal));
-        }
-        let account = AccountId(context.new_id(ACCOUNT_COUNTER));
-        drafting.fresh(desk, StreamId::Account(account));
-        let open = Command::Account(
-            account,
-            account::Command::Open { details: Some(named.details.clone()), owner: None },
-        );
-        let inputs = Inputs { streams: drafting.states(), matches: &[] };
-        match Leadline::decide(&inputs, &open, context) {
-            Ok(decision) => {
-                self.note(drafting, desk, decision);
-                drafting.take(named.claim, StreamId::Account(account), Some(named.details.subject));
-                Ok(Ok(Some(account)))
-            }
-            Err(refusal) => Ok(Err(refusal)),
+        let opening = Leadline::decide(&inputs, &open, context);
+        Ok(opening.map(|opening| Some(Account { id, opening: Some(opening) })))
+    }
+
+    fn note_account(
+        &self,
+        drafting: &mut Drafting<'_>,
+        desk: &mut Desk<'_, Rules>,
+        account: Account,
+    ) {
+        if let (Some(opening), Some(named)) = (account.opening, &self.prepared.account) {
+            self.note(drafting, desk, opening);
+            let holder = StreamId::Account(account.id);
+            drafting.take(named.claim, holder, Some(named.details.subject));
         }
     }
+}
+
+/// An account that a command names by key.
+struct Account {
+    id: AccountId,
+    /// What opens it, where nobody holds the key yet.
+    opening: Option<Decision>,
 }
 
 /// The counter of the identity of an account that a command opens on the way; those of the decision itself are lower.
 const ACCOUNT_COUNTER: u16 = 0x4000;
-
-impl CommandJob {
-    fn follow_up(&self, target: StreamId, due: Option<Timestamp>, accepted: bool) {
-        if let Some(engine) = self.engine.upgrade() {
-            engine.follow_up(&self.prepared, target, due, accepted);
-        }
-    }
-}
 
 impl Job<Rules> for CommandJob {
     fn decide(&mut self, desk: &mut Desk<'_, Rules>) -> Step<Rules> {
@@ -286,23 +336,24 @@ impl Job<Rules> for CommandJob {
 
     fn finish(mut self: Box<Self>, outcome: Outcome) {
         let Some(reply_to) = self.reply_to.take() else { return };
+        if let Some(engine) = self.engine.upgrade() {
+            engine.appends.note(&outcome, engine.now());
+        }
         let answer = match outcome {
             Outcome::Committed { first, .. } => match self.drawn.take() {
                 Some(drawn) => {
-                    let (target, due, accepted) =
-                        (drawn.target, drawn.next_due, drawn.refused.is_none());
-                    self.follow_up(target, due, accepted);
+                    if let (true, Some(engine)) = (drawn.refused.is_none(), self.engine.upgrade()) {
+                        engine.follow_up(&self.prepared);
+                    }
                     Answer::Handled(drawn.reply(first))
                 }
                 None => Answer::Handled(Ok(nothing())),
             },
             Outcome::Duplicate(record) => Answer::Repeated(record),
-            Outcome::Done => {
-                // Nothing was due: when the next step is, so that whoever keeps time does not lose the lead.
-                let idle = self.idle.take().unwrap_or_else(nothing);
-                self.follow_up(idle.target, idle.next_due, true);
-                Answer::Handled(Ok(idle))
-            }
+            Outcome::Done => match self.too_large {
+                Some(limit) => Answer::TooLarge(format!("{limit}; ask for less at once")),
+                None => Answer::Handled(Ok(self.idle.take().unwrap_or_else(nothing))),
+            },
             Outcome::Failed(error) => Answer::Failed(error),
         };
         // A caller that went away needs no answer; its command is committed all the same.

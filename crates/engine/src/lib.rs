@@ -5,20 +5,25 @@
 
 pub mod access;
 mod claims;
+pub mod clocks;
 mod draft;
 mod drawn;
 pub mod engine;
 pub mod error;
+mod health;
 mod history;
 mod job;
 pub mod migration;
 mod model;
 mod moment;
 mod opening;
+mod others;
+mod policies;
 pub mod prepare;
 pub mod projection;
 pub mod query;
 pub mod record;
+mod repeat;
 mod resolve;
 pub mod role;
 mod ship;
@@ -26,8 +31,8 @@ mod subjects;
 pub mod submission;
 pub mod timer;
 
-pub use engine::{Deadlines, Engine, Parts};
+pub use engine::{Engine, Parts};
 pub use error::{Error, Refused};
 pub use projection::Projections;
 pub use role::Role;
-pub use submission::{Body, Caller, Happened, Idempotency, Reply, Submission, Target};
+pub use submission::{Body, Caller, Happened, Idempotency, Reply, Submission, Target, Through};

@@ -1,14 +1,13 @@
 //! What an import needs to know of the log: which lines it has seen, which clocks run, what it registered.
 
+use crate::clocks::Clocks;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::prepare::{command_id, hash_of};
 use crate::submission::Submission;
-use leadline_domain::actor::ActorKind;
-use leadline_domain::id::LeadId;
 use leadline_domain::policy::Document;
-use leadline_domain::{Event, StreamId, Timestamp, config, lead};
-use leadline_events::{Decoded, Record, decode, meta, stream_key, stream_of};
+use leadline_domain::{Event, StreamId, config};
+use leadline_events::{Decoded, Record, decode, stream_key, stream_of};
 use leadline_log::types::{CommandRecord, Direction, READ_EVENTS_MAX, Read, Scope};
 use leadline_log::{Position, Recorded};
 use std::collections::BTreeMap;
@@ -35,14 +34,6 @@ pub enum Known {
     Mismatch,
 }
 
-/// The events after which a clock runs, or runs no more.
-const CLOCK_EVENTS: [&str; 4] = [
-    "lead.sla_clock_started",
-    "lead.sla_clock_met",
-    "lead.sla_clock_cancelled",
-    "lead.sla_breached",
-];
-
 fn failed(error: leadline_log::Error) -> Error {
     Error::failed("event log", error)
 }
@@ -54,12 +45,6 @@ fn unreadable(error: leadline_events::Error) -> Error {
 fn decoded(recorded: &Recorded) -> Result<Decoded, Error> {
     let event = &recorded.event;
     decode(&event.event_type, event.schema_version, &event.data).map_err(unreadable)
-}
-
-/// What one reading of the log finds for a start or a resumption.
-struct Scan {
-    deadlines: Vec<(Timestamp, LeadId)>,
-    erased: Vec<Uuid>,
 }
 
 impl Engine {
@@ -74,7 +59,7 @@ impl Engine {
             ids.push(*id.0.as_bytes());
         }
         let records = self.log.commands(&ids).await.map_err(failed)?;
-        let first_events = self.first_events(&records).await?;
+        let attempts = self.attempts(&records).await?;
         let mut known = Vec::with_capacity(records.len());
         for (submission, record) in submissions.iter().zip(records) {
             known.push(match record {
@@ -83,7 +68,7 @@ impl Engine {
                     Known::Mismatch
                 }
                 // A refusal's `attempt` comes last, after whatever had fallen due.
-                Some(record) => match first_events.get(&record.last) {
+                Some(record) => match attempts.get(&record.last) {
                     Some(Record::Refused(attempt)) => Known::Refused {
                         code: attempt.code.clone(),
                         detail: attempt.detail.clone(),
@@ -97,7 +82,7 @@ impl Engine {
     }
 
     /// The attempts among the last events of commands, by position.
-    async fn first_events(
+    async fn attempts(
         &self,
         records: &[Option<CommandRecord>],
     ) -> Result<BTreeMap<Position, Record>, Error> {
@@ -137,73 +122,24 @@ impl Engine {
         Ok(self.log.read(read).await.map_err(failed)?.events)
     }
 
-    /// The deadlines of the clocks that were started after `after` and still run. `live` leaves out those that an
-    /// import started: imported leads get no timers before their first live command.
+    /// The clocks that were started after `after` and still run.
     ///
     /// # Errors
     /// The log cannot be read.
-    pub async fn deadlines_after(
-        &self,
-        after: Position,
-        live: bool,
-    ) -> Result<Vec<(Timestamp, LeadId)>, Error> {
-        Ok(self.scan(after, live).await?.deadlines)
-    }
-
-    async fn scan(&self, mut after: Position, live: bool) -> Result<Scan, Error> {
-        let (mut running, mut erased) = (BTreeMap::new(), Vec::new());
+    pub async fn clocks_after(&self, mut after: Position) -> Result<Clocks, Error> {
+        let mut clocks = Clocks::default();
         loop {
             let page = self.log_page(after, None).await?;
-            let Some(last) = page.last() else { break };
+            let Some(last) = page.last() else { return Ok(clocks) };
             after = last.position;
-            erased.extend(page.iter().filter_map(|one| match stream_of(&one.event.stream) {
-                Some(StreamId::Subject(subject)) => Some(subject.0),
-                _ => None,
-            }));
-            for recorded in
-                page.iter().filter(|recorded| CLOCK_EVENTS.contains(&&*recorded.event.event_type))
-            {
-                let (Some(StreamId::Lead(lead)), Decoded::Known(Event::Lead(event))) =
-                    (stream_of(&recorded.event.stream), decoded(recorded)?)
-                else {
-                    continue;
-                };
-                let lead::Event::ClockStarted { steps, due_at, .. } = event else {
-                    running.remove(&lead);
-                    continue;
-                };
-                let actor = meta::actor_of(&recorded.event.meta).map_err(unreadable)?;
-                if live && actor.kind == ActorKind::Migration {
-                    continue;
-                }
-                let first = steps.first().map_or(due_at, |step| step.at);
-                running.insert(lead, if live { first } else { due_at });
+            for recorded in &page {
+                clocks.see(recorded).map_err(unreadable)?;
             }
         }
-        let deadlines = running.into_iter().map(|(lead, due)| (due, lead)).collect();
-        Ok(Scan { deadlines, erased })
-    }
-
-    /// Finds the clocks that ran when the process before ended, and notes their deadlines for the timer; destroys once
-    /// more the keys of erased subjects. May run
-    /// beside everything else: until it is done, what is due is settled by whatever command comes next.
-    ///
-    /// # Errors
-    /// The log cannot be read.
-    pub async fn recover_deadlines(&self) -> Result<usize, Error> {
-        let Scan { deadlines, erased } = self.scan(Position::START, true).await?;
-        let found = deadlines.len();
-        self.destroy_erased_again(erased).await?;
-        for deadline in deadlines {
-            if self.due.send(deadline).await.is_err() {
-                break;
-            }
-        }
-        Ok(found)
     }
 
     /// Destroys the keys of everybody who was ever erased: an older vault may have been restored beside the log.
-    async fn destroy_erased_again(&self, erased: Vec<Uuid>) -> Result<(), Error> {
+    pub(crate) async fn destroy_erased_again(&self, erased: Vec<Uuid>) -> Result<(), Error> {
         let failed = |error| Error::failed("vault", error);
         let keys = self.vault.keys(&erased).await.map_err(failed)?;
         let back: Vec<Uuid> = erased

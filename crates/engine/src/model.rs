@@ -1,5 +1,6 @@
 //! How the committer folds recorded events into the states that decisions read.
 
+use crate::subjects::erases;
 use leadline_domain::{Decider, Leadline, State};
 use leadline_events::{Decoded, decode, stream_of};
 use leadline_log::committer::Model;
@@ -30,5 +31,9 @@ impl Model for Rules {
             Decoded::Unknown => metrics::counter!("leadline_unknown_events_total").increment(1),
         }
         Ok(())
+    }
+
+    fn lets_go(&self, recorded: &Recorded) -> bool {
+        erases(&recorded.event)
     }
 }

@@ -3,7 +3,7 @@
 use crate::claims;
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::submission::{Body, Caller, Idempotency, KEY_BYTES_MAX, Submission, Target};
+use crate::submission::{Body, Caller, Idempotency, KEY_BYTES_MAX, Submission, Target, Through};
 use leadline_domain::decision::{MatchKey, Mode};
 use leadline_domain::id::{CommandId, SubjectId};
 use leadline_domain::sealed::{Field, FieldSet};
@@ -54,6 +54,8 @@ pub(crate) struct Prepared {
     pub(crate) matches: Vec<MatchKey>,
     /// The key that what is opened will be known by.
     pub(crate) own_key: Option<ClaimKey>,
+    /// The subject with whose erasure that key is let go, where a person is opened.
+    pub(crate) own_subject: Option<SubjectId>,
     pub(crate) account: Option<NamedAccount>,
     /// The command's payload for the trigger: nothing personal in clear.
     pub(crate) payload: Box<serde_json::value::RawValue>,
@@ -110,6 +112,7 @@ impl Engine {
             body,
             matches,
             own_key,
+            own_subject: None,
             account: None,
             payload: submission.payload,
             sealed: None,
@@ -130,9 +133,11 @@ impl Engine {
         note: Option<&str>,
     ) -> Result<(), Error> {
         let fields = personal.fields();
-        let needs_key = !fields.is_empty()
-            || note.is_some()
-            || matches!(prepared.body, Body::Lead(lead::Command::Capture(_)));
+        let opens_person = matches!(
+            prepared.body,
+            Body::Lead(lead::Command::Capture(_)) | Body::Contact(contact::Command::Open { .. })
+        );
+        let needs_key = opens_person || !fields.is_empty() || note.is_some();
         if !needs_key {
             return Ok(());
         }
@@ -145,8 +150,35 @@ impl Engine {
         let note = note.map(|note| self.seal(&holder, seal::NOTE, note.as_bytes())).transpose()?;
         prepared.sealed = person.clone().or_else(|| note.clone());
         fill(&mut prepared.body, holder.subject, fields, person, note);
+        let again = self.seal_again(prepared, personal).await?;
+        if let Body::Lead(lead::Command::Capture(capture)) = &mut prepared.body {
+            capture.again = again;
+        }
         self.remember_subject(prepared, holder.subject);
+        if let (Some(_), Body::Contact(_)) = (prepared.own_key, &prepared.body) {
+            prepared.own_subject = Some(holder.subject);
+        }
         Ok(())
+    }
+
+    /// A capture's person once more, under the subject that somebody of these match keys was last seen to have: a
+    /// lead that is captured again and again needs no key each time. Whether it is the lead's is decided with it.
+    async fn seal_again(
+        &self,
+        prepared: &Prepared,
+        personal: &PersonalFields,
+    ) -> Result<Option<Sealed>, Error> {
+        let Some(subject) = self.likely_subject(prepared) else { return Ok(None) };
+        let Some(key) = self.key_of(subject).await? else { return Ok(None) };
+        let holder = Holder { subject, key };
+        self.seal(&holder, seal::PERSON, &personal.to_json()).map(Some)
+    }
+
+    /// The key of a subject, unless it was destroyed.
+    async fn key_of(&self, subject: SubjectId) -> Result<Option<Key>, Error> {
+        let failed = |error| Error::failed("vault", error);
+        let keys = self.vault.keys(&[subject.0]).await.map_err(failed)?;
+        Ok(keys.into_iter().next().flatten())
     }
 
     fn seal(&self, holder: &Holder, field: &str, plain: &[u8]) -> Result<Sealed, Error> {
@@ -168,12 +200,12 @@ impl Engine {
     /// subject and every lead knows all of its subjects.
     async fn holder_for(&self, prepared: &mut Prepared) -> Result<Holder, Error> {
         if let Some(subject) = self.known_subject(prepared).await? {
-            let keys = self
-                .vault
-                .keys(&[subject.0])
-                .await
-                .map_err(|error| Error::failed("vault", error))?;
-            if let Some(Some(key)) = keys.into_iter().next() {
+            if let Some(key) = self.key_of(subject).await? {
+                return Ok(Holder { subject, key });
+            }
+            if let Some(subject) = self.known_subject_anew(prepared).await?
+                && let Some(key) = self.key_of(subject).await?
+            {
                 return Ok(Holder { subject, key });
             }
             prepared.erased = true;
@@ -271,13 +303,14 @@ fn address(
     check_key(key)?;
     let (space, opens) = match body {
         Body::Lead(lead::Command::Capture(_)) | Body::Config(_) => return Ok((Address::New, None)),
-        Body::Lead(_) | Body::EraseSubject => (claims::LEAD_KEYS, false),
+        Body::Lead(_) | Body::EraseSubject(Through::Lead) => (claims::LEAD_KEYS, false),
         Body::Account(command) => {
             (claims::ACCOUNT_KEYS, matches!(command, account::Command::Open { .. }))
         }
         Body::Contact(command) => {
             (claims::CONTACT_KEYS, matches!(command, contact::Command::Open { .. }))
         }
+        Body::EraseSubject(Through::Contact) => (claims::CONTACT_KEYS, false),
         Body::Opportunity(command) => {
             (claims::OPPORTUNITY_KEYS, matches!(command, opportunity::Command::Open(_)))
         }
@@ -311,11 +344,13 @@ fn fill(
             capture.person = envelope;
             capture.fields = held;
         }
+        Body::Contact(contact::Command::Open { subject, person, fields, .. }) => {
+            *subject = Some(minted);
+            *person = envelope;
+            *fields = held;
+        }
         Body::Lead(lead::Command::UpdateDetails { person, fields, .. })
-        | Body::Contact(
-            contact::Command::Open { person, fields, .. }
-            | contact::Command::Update { person, fields },
-        ) => {
+        | Body::Contact(contact::Command::Update { person, fields }) => {
             *person = envelope;
             *fields = held;
         }
@@ -327,6 +362,6 @@ fn fill(
         | Body::Opportunity(_)
         | Body::Campaign(_)
         | Body::Config(_)
-        | Body::EraseSubject => {}
+        | Body::EraseSubject(_) => {}
     }
 }

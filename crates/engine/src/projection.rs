@@ -1,26 +1,31 @@
-//! The projector worker: follows the log and keeps every view up to it.
+//! The projector: keeps views up to the log, and brings them up to it for whoever asks.
+
+mod worker;
 
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::history::{LogHistory, view_event};
-use leadline_domain::StreamId;
-use leadline_domain::id::SubjectId;
-use leadline_log::Position;
 use leadline_log::backend::LogBackend;
 use leadline_log::types::{Direction, Read, Scope};
+use leadline_log::{Position, Recorded};
 use leadline_views::projector::{Rebuilt, Status};
 use leadline_views::{Page, Projector, Rebuild, ViewStore};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::{Mutex as AsyncMutex, watch};
-use tokio_util::sync::CancellationToken;
+use worker::Road;
 
 /// Most events folded into all views in one transaction.
 pub const PAGE_EVENTS_MAX: usize = 4_000;
-/// How long the worker waits after a failure before it tries again.
-const RETRY: Duration = Duration::from_secs(1);
+/// How long a question waits for another process to bring a view up to the head of its moment.
+const REACH_MAX: Duration = Duration::from_secs(10);
+/// How often a question looks how far another process is.
+const REACH_LOOK: Duration = Duration::from_millis(5);
+
+/// What to do about a view that reflects another past than the log's.
+const ASTRAY: &str = "where the log was restored from a backup, run `leadline log new-epoch`";
 
 /// Where every view is, for readiness and for whoever waits.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +34,8 @@ pub struct Progress {
     pub positions: BTreeMap<&'static str, Position>,
     /// Why a view does not follow the log, where it does not.
     pub stopped: BTreeMap<&'static str, String>,
+    /// The views that this process brings forward.
+    pub leased: BTreeSet<&'static str>,
 }
 
 /// The views of a log and the worker that keeps them.
@@ -36,8 +43,12 @@ pub struct Progress {
 pub struct Projections {
     pub(crate) store: Arc<dyn ViewStore>,
     projector: AsyncMutex<Projector>,
+    /// The views that this process would bring forward.
+    wanted: Vec<&'static str>,
     progress: watch::Sender<Progress>,
     last_error: Mutex<Option<String>>,
+    /// By which road the last events came.
+    road: Mutex<Option<Road>>,
     me: Weak<Self>,
 }
 
@@ -46,23 +57,28 @@ fn failed(error: leadline_views::projector::Error) -> Error {
 }
 
 impl Projections {
-    /// The views in `store`, as far as they have come.
+    /// The views in `store`, as far as they have come. Those of `wanted` are brought forward by this process, as far
+    /// as no other one does.
     ///
     /// # Errors
-    /// The store cannot be read, or its views were built from another log or epoch.
+    /// The store or the log cannot be read.
     pub async fn open(
         log: &Arc<dyn LogBackend>,
         store: Arc<dyn ViewStore>,
+        wanted: Vec<&'static str>,
     ) -> Result<Arc<Self>, Error> {
         let history = Arc::new(LogHistory(Arc::clone(log)));
-        let projector = Projector::open_all(Arc::clone(&store), history, log.identity())
+        let mut projector = Projector::open_all(Arc::clone(&store), history, log.identity())
             .await
             .map_err(failed)?;
+        projector.lease(&wanted).await.map_err(failed)?;
         let projections = Arc::new_cyclic(|me| Self {
             store,
             projector: AsyncMutex::new(projector),
+            wanted,
             progress: watch::Sender::new(Progress::default()),
             last_error: Mutex::new(None),
+            road: Mutex::new(None),
             me: Weak::clone(me),
         });
         projections.publish(&*projections.projector.lock().await);
@@ -78,6 +94,9 @@ impl Projections {
         let mut progress = Progress::default();
         for (name, position, status) in projector.status() {
             progress.positions.insert(name, position);
+            if projector.leases(name) {
+                progress.leased.insert(name);
+            }
             match status {
                 Status::Following => {}
                 Status::Outdated => {
@@ -86,6 +105,9 @@ impl Projections {
                 }
                 Status::Poisoned(poison) => {
                     progress.stopped.insert(name, poison.to_string());
+                }
+                Status::Astray(misfit) => {
+                    progress.stopped.insert(name, format!("{misfit}; {ASTRAY}"));
                 }
             }
         }
@@ -117,7 +139,7 @@ impl Projections {
     async fn step_here(&self, engine: &Engine) -> Result<bool, Error> {
         let mut projector = self.projector.lock().await;
         let Some(after) = projector.position() else { return Ok(false) };
-        let page = read_page(engine, after).await?;
+        let page = read_page(engine, after, None).await?;
         let through = page.through;
         if through == after {
             return Ok(false);
@@ -128,50 +150,47 @@ impl Projections {
         Ok(true)
     }
 
-    /// Brings a view up to the head of this moment; what is appended meanwhile may wait.
+    /// Brings a view up to the head of this moment, or waits for the process that does; what is appended meanwhile
+    /// may wait.
     ///
     /// # Errors
-    /// There is no such view, it has stopped, or the log or the views failed.
+    /// There is no such view, it has stopped or does not come forward, or the log or the views failed.
     pub async fn reach(&self, engine: &Engine, view: &str) -> Result<(), Error> {
         let head = engine.log.head().await.map_err(|error| Error::failed("event log", error))?;
+        let begun = tokio::time::Instant::now();
         loop {
             let progress = self.progress.borrow().clone();
             if let Some(why) = progress.stopped.get(view) {
                 return Err(Error::ViewStopped { view: view.to_owned(), why: why.clone() });
             }
             let reached = progress.positions.get(view).ok_or_else(|| unknown_view(view))?;
-            if *reached >= head || !self.step(engine).await? {
+            if *reached >= head {
                 return Ok(());
+            }
+            if progress.leased.contains(view) {
+                if !self.step(engine).await? {
+                    return Ok(());
+                }
+            } else if begun.elapsed() >= REACH_MAX {
+                return Err(Error::ViewBehind { view: view.to_owned(), position: head });
+            } else {
+                tokio::time::sleep(REACH_LOOK).await;
+                let mut projector = self.projector.lock().await;
+                projector.look_up().await.map_err(failed)?;
+                self.publish(&projector);
             }
         }
     }
 
-    /// Follows the log until `stop`.
-    pub async fn run(&self, engine: &Engine, stop: CancellationToken) {
-        let mut head = engine.head();
-        loop {
-            head.borrow_and_update();
-            let stepped = tokio::select! {
-                () = stop.cancelled() => return,
-                stepped = self.step(engine) => stepped,
-            };
-            let error = stepped.as_ref().err().map(ToString::to_string);
-            self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&error);
-            match stepped {
-                Ok(true) => {}
-                Ok(false) => tokio::select! {
-                    () = stop.cancelled() => return,
-                    moved = head.changed() => if moved.is_err() { return },
-                },
-                Err(error) => {
-                    tracing::error!(%error, "The projector could not go on; trying again");
-                    tokio::select! {
-                        () = stop.cancelled() => return,
-                        () = tokio::time::sleep(RETRY) => {}
-                    }
-                }
-            }
+    /// Brings every view up to the head of this moment.
+    ///
+    /// # Errors
+    /// As [`Self::reach`].
+    pub async fn catch_up(&self, engine: &Engine) -> Result<(), Error> {
+        for view in leadline_views::NAMES {
+            self.reach(engine, view).await?;
         }
+        Ok(())
     }
 
     /// Waits until a view has applied `position`.
@@ -234,7 +253,7 @@ impl Projections {
         // The last page is folded, and the swap made, while the live projector stands still: both then reflect the
         // same position, and can be compared.
         loop {
-            let page = read_page(engine, rebuild.position()).await?;
+            let page = read_page(engine, rebuild.position(), None).await?;
             let head = *engine.head().borrow();
             if page.through == rebuild.position() || page.through >= head {
                 break;
@@ -244,7 +263,7 @@ impl Projections {
         }
         let mut projector = self.projector.lock().await;
         while let Some(after) = projector.position() {
-            let page = read_page(engine, after).await?;
+            let page = read_page(engine, after, None).await?;
             if page.through == after {
                 break;
             }
@@ -258,11 +277,7 @@ impl Projections {
         }
         let live = projector.position();
         loop {
-            let mut page = read_page(engine, rebuild.position()).await?;
-            if let Some(live) = live {
-                page.events.retain(|event| event.position <= live);
-                page.through = page.through.min(live);
-            }
+            let page = read_page(engine, rebuild.position(), live).await?;
             if page.through <= rebuild.position() {
                 break;
             }
@@ -276,23 +291,47 @@ impl Projections {
     }
 
     /// How every view is doing against `head`.
-    pub(crate) fn report(&self, head: Position, lag_events_max: u64) -> (bool, Value) {
+    pub(crate) async fn report(
+        &self,
+        engine: &Engine,
+        head: Position,
+        lag_events_max: u64,
+    ) -> (bool, Value) {
         let progress = self.progress.borrow().clone();
-        let mut ready = true;
-        let rows: Vec<Value> = progress
-            .positions
-            .iter()
-            .map(|(name, position)| {
-                let lag = head.0.saturating_sub(position.0);
-                let stopped = progress.stopped.get(name);
-                let fine = stopped.is_none() && lag <= lag_events_max;
-                ready &= fine;
-                metrics::gauge!("leadline_view_lag_events", "view" => *name).set(to_f64(lag));
-                json!({"name": name, "position": position.0, "lag_events": lag, "ready": fine, "stopped": stopped})
-            })
-            .collect();
+        let (mut ready, mut rows) = (true, Vec::with_capacity(progress.positions.len()));
+        let mut seconds: BTreeMap<Position, Option<f64>> = BTreeMap::new();
+        for (name, position) in &progress.positions {
+            let lag = head.0.saturating_sub(position.0);
+            let behind = match seconds.get(position) {
+                _ if lag == 0 => Some(0.0),
+                Some(known) => *known,
+                None => {
+                    let behind = engine.seconds_behind(*position).await;
+                    seconds.insert(*position, behind);
+                    behind
+                }
+            };
+            let stopped = progress.stopped.get(name);
+            let here = progress.leased.contains(name);
+            let fine = stopped.is_none() && lag <= lag_events_max;
+            ready &= fine;
+            metrics::gauge!("leadline_view_lag_events", "view" => *name).set(to_f64(lag));
+            metrics::gauge!("leadline_view_lag_seconds", "view" => *name)
+                .set(behind.unwrap_or_default());
+            metrics::gauge!("leadline_view_here", "view" => *name).set(f64::from(u8::from(here)));
+            rows.push(json!({
+                "name": name,
+                "position": position.0,
+                "lag_events": lag,
+                "lag_seconds": behind,
+                "here": here,
+                "ready": fine,
+                "stopped": stopped,
+            }));
+        }
         let error = self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        (ready && error.is_none(), json!({"views": rows, "error": error}))
+        let road = self.road.lock().unwrap_or_else(PoisonError::into_inner).map(Road::name);
+        (ready && error.is_none(), json!({"views": rows, "road": road, "error": error}))
     }
 }
 
@@ -311,18 +350,28 @@ pub(crate) fn unknown_view(view: &str) -> Error {
     Error::NotFound { what: format!("view `{view}`; there are {names}") }
 }
 
-async fn read_page(engine: &Engine, after: Position) -> Result<Page, Error> {
+/// The page after `after`, up to `through` where it is given.
+async fn read_page(
+    engine: &Engine,
+    after: Position,
+    through: Option<Position>,
+) -> Result<Page, Error> {
     let read = Read {
         scope: Scope::All,
         after,
-        through: None,
+        through,
         direction: Direction::Forward,
         limit: PAGE_EVENTS_MAX,
     };
-    let page = engine.log.read(read).await.map_err(|error| Error::failed("event log", error))?;
+    let read = engine.log.read(read).await.map_err(|error| Error::failed("event log", error))?;
+    page(after, &read.events)
+}
+
+/// A page of events as views read them.
+fn page(after: Position, recorded: &[Recorded]) -> Result<Page, Error> {
     let mut through = after;
-    let mut events = Vec::with_capacity(page.events.len());
-    for recorded in &page.events {
+    let mut events = Vec::with_capacity(recorded.len());
+    for recorded in recorded {
         if recorded.position != through.next() {
             metrics::counter!("leadline_holes_total").increment(1);
             return Err(Error::Hole { position: through.next() });
@@ -330,21 +379,16 @@ async fn read_page(engine: &Engine, after: Position) -> Result<Page, Error> {
         through = recorded.position;
         events.extend(view_event(recorded).map_err(|error| Error::failed("event log", error))?);
     }
-    Ok(Page { after, through, events })
+    let last = recorded.last().map(|last| last.event.event_id).unwrap_or_default();
+    Ok(Page { after, through, last, events })
 }
 
 impl Engine {
     /// Destroys the keys of subjects whose erasure is in the page: again where the process died between the
     /// commit and the destruction.
     async fn destroy_erased(&self, page: &Page) -> Result<(), Error> {
-        let erased: Vec<uuid::Uuid> = page
-            .events
-            .iter()
-            .filter_map(|event| match event.stream {
-                StreamId::Subject(SubjectId(id)) => Some(id),
-                _ => None,
-            })
-            .collect();
+        let erased: Vec<uuid::Uuid> =
+            page.events.iter().flat_map(|one| one.event.erases()).map(|one| one.0).collect();
         if erased.is_empty() {
             return Ok(());
         }

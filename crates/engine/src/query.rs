@@ -3,14 +3,15 @@
 use crate::claims;
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::moment::Moment;
 use crate::prepare::lead_key;
 use crate::projection::{Projections, unknown_view};
 use crate::submission::{Caller, Target};
 use leadline_domain::id::LeadId;
-use leadline_domain::{StreamId, Timestamp, config};
+use leadline_domain::{StreamId, Timestamp};
 use leadline_events::{StoredMeta, stream_key, stream_of};
 use leadline_log::types::{Direction, Read, Scope};
-use leadline_log::{Position, Recorded};
+use leadline_log::{Position, Recorded, StreamKey};
 use leadline_views::{Request, query};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -62,7 +63,7 @@ impl Engine {
         }
     }
 
-    /// Where an external key leads: a lead, else an opportunity's own stream id.
+    /// The lineage that an external key leads to: that of a lead, else of an opportunity.
     pub(crate) async fn root_of(&self, target: &Target) -> Result<Uuid, Error> {
         match self.lead_id(target).await {
             Err(Error::NotFound { .. }) => {
@@ -74,10 +75,10 @@ impl Engine {
                     ..lead_key(self.hash_key(), key)
                 };
                 let held = self.log.claims(&[claim]).await.map_err(log_failed)?;
-                let holder = held.into_iter().next().flatten();
-                holder
-                    .map(|held| held.holder.id)
-                    .ok_or_else(|| Error::NotFound { what: "lead with this id or key".to_owned() })
+                let missing = || Error::NotFound { what: "lead with this id or key".to_owned() };
+                let holder = held.into_iter().next().flatten().ok_or_else(missing)?;
+                let last = self.last_event(holder.holder).await?;
+                last.map(|last| last.event.root).ok_or_else(missing)
             }
             found => found.map(|lead| lead.0),
         }
@@ -104,7 +105,7 @@ impl Engine {
             parameters.insert("root".to_owned(), root.to_string());
         }
         if name == ATTRIBUTION {
-            self.attribution_defaults(&mut parameters).await?;
+            self.attribution_defaults(&mut parameters, &moment).await?;
         }
         projections.reach(self, name).await?;
         let request = Request {
@@ -119,16 +120,14 @@ impl Engine {
         Ok(document)
     }
 
-    /// What the caller does not say about attribution comes from the policies in force.
+    /// What the caller does not say about attribution comes from the policies that were in force then, so that the
+    /// answer as of a position stays the same whatever is put in force later.
     async fn attribution_defaults(
         &self,
         parameters: &mut BTreeMap<String, String>,
+        moment: &Moment,
     ) -> Result<(), Error> {
-        let mut config = config::State::default();
-        for (_, event) in self.config_events().await? {
-            config.evolve(&event);
-        }
-        let policies = config.policies_at(self.now());
+        let policies = self.policies_as_of(moment.as_of, moment.instant).await?;
         let policy = &policies.attribution.policy;
         let mut default = |name: &str, value: String| {
             parameters.entry(name.to_owned()).or_insert(value);
@@ -202,15 +201,20 @@ impl Engine {
     }
 
     pub(crate) async fn stream_version(&self, stream: StreamId) -> Result<u64, Error> {
+        let last = self.last_event(stream_key(&stream)).await?;
+        Ok(last.map_or(0, |last| last.version))
+    }
+
+    async fn last_event(&self, stream: StreamKey) -> Result<Option<Recorded>, Error> {
         let read = Read {
-            scope: Scope::Stream(stream_key(&stream)),
+            scope: Scope::Stream(stream),
             after: Position::START,
             through: None,
             direction: Direction::Backward,
             limit: 1,
         };
         let page = self.log.read(read).await.map_err(log_failed)?;
-        Ok(page.events.first().map_or(0, |event| event.version))
+        Ok(page.events.into_iter().next())
     }
 
     /// A page of everything that happened to a lead and its lineage, oldest first.
@@ -227,9 +231,13 @@ impl Engine {
         check_reads(caller, "read histories")?;
         let root = self.root_of(target).await?;
         let found = self.page(caller, Scope::Root(root), after, limit).await?;
-        if after == Position::START
-            && found.get("events").and_then(Value::as_array).is_some_and(Vec::is_empty)
-        {
+        // Attempts at something that never was are no history of it.
+        let happened = |event: &Value| {
+            let kind = event.get("type").and_then(Value::as_str).unwrap_or_default();
+            !kind.starts_with("attempt.")
+        };
+        let events = found.get("events").and_then(Value::as_array);
+        if after == Position::START && !events.into_iter().flatten().any(happened) {
             return Err(Error::NotFound { what: "lead with this id or key".to_owned() });
         }
         Ok(found)
@@ -299,6 +307,7 @@ fn event_json(recorded: &Recorded) -> Result<Value, Error> {
         json!({
             "command": trigger.command,
             "payload": trigger.payload,
+            "target": trigger.target.to_string(),
             "actor": trigger.actor.name(),
             "now": trigger.now.to_string(),
             "occurred_at": trigger.occurred_at.to_string(),

@@ -4,14 +4,14 @@ use crate::claims;
 use crate::job::{Loaded, NotLoaded};
 use crate::model::Rules;
 use crate::prepare::{Address, Prepared};
-use crate::submission::Body;
+use crate::submission::{Body, Through};
 use leadline_domain::decision::Mode;
 use leadline_domain::id::{AccountId, ContactId, LeadId, OpportunityId};
 use leadline_domain::lead::command::CreateOrUse;
 use leadline_domain::{
     Command, Context, Refusal, State, StreamId, account, contact, lead, opportunity, subject,
 };
-use leadline_events::stream_of;
+use leadline_events::{stream_key, stream_of};
 use leadline_log::ClaimKey;
 use leadline_log::committer::Desk;
 
@@ -70,7 +70,25 @@ pub(crate) fn resolve(
             None => return Ok(Err(unknown(&prepared.body))),
         },
     };
-    Ok(command(&prepared.body, id))
+    match command(&prepared.body, id) {
+        Ok(Command::Subject(subject::Command::EraseContact(contact))) => {
+            erasure(desk, contact).map(Ok)
+        }
+        command => Ok(command),
+    }
+}
+
+/// The erasure of a contact's person: through the lead, where a conversion opened the contact.
+fn erasure(desk: &mut Desk<'_, Rules>, contact: ContactId) -> Loaded<Command> {
+    let (_, state) = desk.stream(&stream_key(&StreamId::Contact(contact))).ok_or(NotLoaded)?;
+    let origin = match &*state {
+        State::Contact(state) => state.origin,
+        _ => None,
+    };
+    Ok(Command::Subject(match origin {
+        Some(lead) => subject::Command::EraseLead(lead),
+        None => subject::Command::EraseContact(contact),
+    }))
 }
 
 /// The counter of the identity of what a command opens.
@@ -113,15 +131,20 @@ fn command(body: &Body, id: uuid::Uuid) -> Result<Command, Refusal> {
         Body::Opportunity(command) => Command::Opportunity(OpportunityId(id), command.clone()),
         Body::Campaign(_) => return Err(unknown(body)),
         Body::Config(command) => Command::Config(command.clone()),
-        Body::EraseSubject => Command::Subject(subject::Command::Erase { lead: LeadId(id) }),
+        Body::EraseSubject(Through::Lead) => {
+            Command::Subject(subject::Command::EraseLead(LeadId(id)))
+        }
+        Body::EraseSubject(Through::Contact) => {
+            Command::Subject(subject::Command::EraseContact(ContactId(id)))
+        }
     })
 }
 
 const fn opened_by(body: &Body) -> &'static str {
     match body {
-        Body::Lead(_) | Body::EraseSubject => "lead",
+        Body::Lead(_) | Body::EraseSubject(Through::Lead) => "lead",
         Body::Account(_) => "account",
-        Body::Contact(_) => "contact",
+        Body::Contact(_) | Body::EraseSubject(Through::Contact) => "contact",
         Body::Opportunity(_) => "opportunity",
         Body::Campaign(_) => "campaign",
         Body::Config(_) => "configuration",
@@ -133,11 +156,10 @@ fn unknown(body: &Body) -> Refusal {
         Body::Account(account::Command::Open { .. } | account::Command::Rename { .. }) => {
             Refusal::AccountUnknown
         }
-        Body::Contact(contact::Command::Open { .. } | contact::Command::Update { .. }) => {
-            Refusal::ContactUnknown
-        }
+        Body::Contact(contact::Command::Open { .. } | contact::Command::Update { .. })
+        | Body::EraseSubject(Through::Contact) => Refusal::ContactUnknown,
         Body::Opportunity(_) => Refusal::OpportunityUnknown,
         Body::Campaign(_) => Refusal::CampaignUnknown { campaign: String::new() },
-        Body::Lead(_) | Body::Config(_) | Body::EraseSubject => Refusal::LeadUnknown,
+        Body::Lead(_) | Body::Config(_) | Body::EraseSubject(Through::Lead) => Refusal::LeadUnknown,
     }
 }

@@ -104,7 +104,7 @@ const fn marketing_may(body: &Body) -> bool {
         | Body::Contact(_)
         | Body::Opportunity(_)
         | Body::Config(_)
-        | Body::EraseSubject => false,
+        | Body::EraseSubject(_) => false,
     }
 }
 
@@ -131,6 +131,6 @@ const fn sales_may(body: &Body) -> bool {
             | opportunity::Command::CloseLost { .. }
             | opportunity::Command::Reopen,
         ) => true,
-        Body::Campaign(_) | Body::Config(_) | Body::EraseSubject => false,
+        Body::Campaign(_) | Body::Config(_) | Body::EraseSubject(_) => false,
     }
 }

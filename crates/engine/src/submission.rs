@@ -44,6 +44,15 @@ pub enum Target {
     Key(String),
 }
 
+/// Through what a person is known whose data is to be erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Through {
+    /// A lead.
+    Lead,
+    /// A contact.
+    Contact,
+}
+
 /// What is asked. Slots for envelopes are empty: the engine seals [`Submission::personal`] and fills them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
@@ -59,8 +68,8 @@ pub enum Body {
     Campaign(campaign::Command),
     /// Of the configuration.
     Config(config::Command),
-    /// Destroy the keys of a lead's subjects.
-    EraseSubject,
+    /// Destroy the keys of a person's subjects.
+    EraseSubject(Through),
 }
 
 impl Body {
@@ -73,7 +82,7 @@ impl Body {
             Self::Opportunity(command) => command.name(),
             Self::Campaign(command) => command.name(),
             Self::Config(command) => command.name(),
-            Self::EraseSubject => "EraseSubject",
+            Self::EraseSubject(_) => "EraseSubject",
         }
     }
 }

@@ -1,10 +1,12 @@
 //! What handlers share.
 
 use crate::imports::Runs;
+use crate::rate::Rates;
 use leadline_domain::money::Currency;
 use leadline_engine::engine::Engine;
 use leadline_engine::projection::Projections;
 use metrics_exporter_prometheus::PrometheusHandle;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -14,6 +16,9 @@ use tokio_util::sync::CancellationToken;
 pub(crate) const REQUESTS_MAX: usize = 1_024;
 /// Most event streams that are open at once; one more is answered with 503.
 pub(crate) const STREAMS_MAX: usize = 256;
+
+/// Tells of delivery, asked for at each look.
+pub type DeliveryReport = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
 
 /// What the API is made of.
 #[derive(Clone)]
@@ -30,6 +35,10 @@ pub struct Parts {
     pub spool: PathBuf,
     /// Ends event streams, so that the server can close.
     pub stop: CancellationToken,
+    /// What readiness and metrics tell of delivery, where there is any.
+    pub delivery: Option<DeliveryReport>,
+    /// Whether commands and questions are answered too, or only health, readiness, metrics and documentation.
+    pub answers: bool,
 }
 
 impl std::fmt::Debug for Parts {
@@ -45,6 +54,7 @@ pub struct Api {
     pub(crate) requests: Arc<Semaphore>,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) imports: Arc<Runs>,
+    pub(crate) rates: Option<Arc<Rates>>,
 }
 
 impl Api {
@@ -55,7 +65,14 @@ impl Api {
             requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             imports: Arc::default(),
+            rates: None,
         }
+    }
+
+    /// The same, where each key may make `limit` requests a second; without one, any number.
+    #[must_use]
+    pub fn with_rate_limit(self, limit: Option<NonZeroU32>) -> Self {
+        Self { rates: limit.map(|limit| Arc::new(Rates::new(limit))), ..self }
     }
 }
 

@@ -1,13 +1,13 @@
 //! Imports of history: the file is taken whole, then run; whoever sent it asks how far it has come.
 
+mod upload;
+
 use crate::api::Api;
 use crate::commands::document;
 use crate::operation::Answer;
 use crate::problem::Problem;
-use crate::request::{BODY_TIME_MAX, Call, check_content_type};
+use crate::request::{Call, check_content_type};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use flate2::read::MultiGzDecoder;
-use http_body_util::BodyExt as _;
 use leadline_capture::feed::LineOptions;
 use leadline_capture::import::{self, Options, Progress, Report, Source};
 use leadline_domain::id::ImportId;
@@ -15,15 +15,11 @@ use leadline_engine::{Error, Role};
 use leadline_events::Record;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{self, Read as _};
-use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::TempPath;
-use tokio::io::AsyncWriteExt as _;
+use upload::take_file;
 use uuid::Uuid;
 
-/// Largest file, in bytes, as it is sent and once it is unpacked.
-pub(crate) const IMPORT_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// Most runs that are remembered; older ones are read back from the log.
 const RUNS_KEPT: usize = 100;
 /// Media types of a file.
@@ -66,6 +62,16 @@ impl Runs {
     fn set(&self, import: Uuid, state: State) {
         if let Some(run) = self.lock().iter_mut().find(|(id, _, _)| *id == import) {
             run.2 = state;
+        }
+    }
+
+    /// Notes that a run that had not come to its end never will.
+    fn give_up(&self, import: Uuid) {
+        let mut known = self.lock();
+        let left = known.iter_mut().find(|(id, _, _)| *id == import);
+        if let Some((_, _, state @ State::Running(_))) = left {
+            let why = "the import broke off; send the same file again to resume";
+            *state = State::Failed(why.to_owned());
         }
     }
 
@@ -125,8 +131,7 @@ pub(crate) fn start(mut call: Call) -> Answer {
         }
         let api = call.api.clone();
         // Goes on where the caller goes away; `file` is removed when it ends.
-        let run = tokio::spawn(run(api, import, source, options, file));
-        drop(run);
+        drop(tokio::spawn(run(api, import, source, options, file)));
         let json = json!({"id": import.to_string(), "state": "running"});
         let mut response = document(json.to_string().into_bytes());
         *response.status_mut() = StatusCode::ACCEPTED;
@@ -138,7 +143,8 @@ pub(crate) fn start(mut call: Call) -> Answer {
 }
 
 async fn run(api: Api, import: Uuid, source: Source, options: Options, file: TempPath) {
-    let note = |progress| api.imports.set(import, State::Running(progress));
+    let running = Running { runs: &api.imports, import };
+    let note = |progress| running.set(State::Running(progress));
     let state = match import::run(&api.engine, source, options, note).await {
         Ok(report) => State::Finished(Box::new(report)),
         Err(error) => {
@@ -146,8 +152,26 @@ async fn run(api: Api, import: Uuid, source: Source, options: Options, file: Tem
             State::Failed(format!("{error}; send the same file again to resume"))
         }
     };
-    api.imports.set(import, state);
+    running.set(state);
     drop(file);
+}
+
+/// A run that is on. However it ends, it runs no more afterwards: the next import must not wait for it.
+struct Running<'a> {
+    runs: &'a Runs,
+    import: Uuid,
+}
+
+impl Running<'_> {
+    fn set(&self, state: State) {
+        self.runs.set(self.import, state);
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.runs.give_up(self.import);
+    }
 }
 
 /// How an import is doing, or what it came to.
@@ -233,61 +257,34 @@ fn is_gzip(headers: &HeaderMap) -> Result<bool, Problem> {
     }
 }
 
-fn too_large() -> Problem {
-    let detail = format!("an import has at most {IMPORT_BYTES_MAX} bytes, unpacked");
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
 
-fn spool_failed(error: io::Error) -> Problem {
-    Error::failed("import's file", error).into()
-}
-
-/// Writes the body to a file of its own, readable by nobody else.
-async fn take_file(call: &mut Call, gzip: bool) -> Result<TempPath, Problem> {
-    let suffix = if gzip { ".gz" } else { ".ndjson" };
-    let file = tempfile::Builder::new()
-        .prefix("leadline-import-")
-        .suffix(suffix)
-        .tempfile_in(&call.api.spool)
-        .map_err(spool_failed)?;
-    let (file, path) = file.into_parts();
-    let mut file = tokio::fs::File::from_std(file);
-    let mut body = call.body_stream();
-    let mut bytes = 0_u64;
-    loop {
-        let frame = match tokio::time::timeout(BODY_TIME_MAX, body.frame()).await {
-            Ok(None) => break,
-            Ok(Some(Ok(frame))) => frame,
-            Ok(Some(Err(_))) | Err(_) => {
-                let detail = "the body did not arrive whole";
-                return Err(Problem::malformed("body_incomplete", detail));
-            }
-        };
-        let Ok(data) = frame.into_data() else { continue };
-        bytes = bytes.saturating_add(u64::try_from(data.len()).unwrap_or(u64::MAX));
-        if bytes > IMPORT_BYTES_MAX {
-            return Err(too_large());
-        }
-        file.write_all(&data).await.map_err(spool_failed)?;
+    #[test]
+    fn an_import_that_panics_has_failed_and_the_next_one_may_begin() {
+        let runs = Runs::default();
+        let (first, second) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        assert!(runs.begin(first, 10));
+        assert!(!runs.begin(second, 10), "one after another");
+        let broken = catch_unwind(AssertUnwindSafe(|| {
+            let _running = Running { runs: &runs, import: first };
+            panic!("a line that nobody thought of");
+        }));
+        assert!(broken.is_err());
+        assert_eq!(runs.get(first).unwrap()["state"], "failed");
+        assert!(runs.begin(second, 10));
     }
-    file.flush().await.map_err(spool_failed)?;
-    if gzip {
-        check_unpacked(path.to_path_buf()).await?;
-    }
-    Ok(path)
-}
 
-/// Unpacks once, to see that it can be done and how large it is.
-async fn check_unpacked(path: PathBuf) -> Result<(), Problem> {
-    let unpacked = tokio::task::spawn_blocking(move || {
-        let file = std::fs::File::open(path)?;
-        let mut lines = MultiGzDecoder::new(io::BufReader::new(file)).take(IMPORT_BYTES_MAX + 1);
-        io::copy(&mut lines, &mut io::sink())
-    });
-    match unpacked.await {
-        Ok(Ok(bytes)) if bytes <= IMPORT_BYTES_MAX => Ok(()),
-        Ok(Ok(_)) => Err(too_large()),
-        Ok(Err(_)) => Err(Problem::malformed("gzip_invalid", "the file is not sound gzip")),
-        Err(error) => Err(Error::failed("import", error).into()),
+    #[test]
+    fn an_import_that_came_to_its_end_stays_as_it_ended() {
+        let runs = Runs::default();
+        let import = Uuid::from_u128(1);
+        assert!(runs.begin(import, 10));
+        let running = Running { runs: &runs, import };
+        running.set(State::Finished(Box::default()));
+        drop(running);
+        assert_eq!(runs.get(import).unwrap()["state"], "finished");
     }
 }

@@ -11,7 +11,9 @@ mod imports;
 mod keys;
 mod openapi;
 mod operation;
+mod press;
 mod problem;
+mod rate;
 mod reads;
 mod request;
 mod routes;
@@ -19,7 +21,7 @@ mod serve;
 mod service;
 mod streams;
 
-pub use api::{Api, Parts};
+pub use api::{Api, DeliveryReport, Parts};
 pub use problem::Problem;
 pub use routes::router;
 pub use serve::{Error, serve};

@@ -5,12 +5,13 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use leadline_capture::codec::ParseError;
 use leadline_domain::refusal::Category;
-use leadline_engine::error::{Error, Refused, STALE_VERSION};
+use leadline_engine::error::{COMMAND_TOO_LARGE, Error, Refused, STALE_VERSION};
 use serde::Serialize;
 use std::error::Error as _;
+use std::time::Duration;
 
-/// Seconds after which a caller who was turned away may come again.
-const RETRY_AFTER_SECONDS: &str = "1";
+/// Seconds after which a caller who was turned away may come again, where nothing else is known.
+const RETRY_AFTER_SECONDS: u64 = 1;
 
 /// Why a request did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,9 @@ struct Details {
     /// The status.
     #[serde(skip)]
     http: StatusCode,
+    /// Seconds after which to come again, of those that are turned away.
+    #[serde(skip)]
+    retry_after: u64,
     /// Phrase of the status.
     title: &'static str,
     /// Status code.
@@ -58,6 +62,7 @@ impl Problem {
     ) -> Self {
         Self(Box::new(Details {
             http,
+            retry_after: RETRY_AFTER_SECONDS,
             title: http.canonical_reason().unwrap_or("Error"),
             status: http.as_u16(),
             code: code.into(),
@@ -79,6 +84,16 @@ impl Problem {
     /// Too much is going on.
     pub(crate) fn busy(detail: &'static str) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).retryable()
+    }
+
+    /// The key has made more than its `limit` of requests a second.
+    pub(crate) fn rate_limited(limit: u32, wait: Duration) -> Self {
+        let detail =
+            format!("a key may make {limit} requests a second; come again after `Retry-After`");
+        let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail);
+        // Whole seconds, and never too few.
+        problem.0.retry_after = wait.as_secs().saturating_add(1);
+        problem.retryable()
     }
 
     /// The caller is not known.
@@ -136,6 +151,9 @@ impl From<Error> for Problem {
         match error {
             Error::Refused(refused) => Self::refused(*refused),
             Error::Forbidden { .. } => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
+            Error::Invalid { code: COMMAND_TOO_LARGE, .. } => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, COMMAND_TOO_LARGE, detail)
+            }
             Error::Invalid { code, .. } => Self::malformed(code, detail),
             Error::IdempotencyPayloadMismatch => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_payload_mismatch", detail)
@@ -185,8 +203,7 @@ impl IntoResponse for Problem {
                 headers.insert(header::WWW_AUTHENTICATE, challenge);
             }
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-                let later = HeaderValue::from_static(RETRY_AFTER_SECONDS);
-                headers.insert(header::RETRY_AFTER, later);
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(self.0.retry_after));
             }
             _ => {}
         }
@@ -223,6 +240,7 @@ mod tests {
             (refusal(Category::Erased, "erased"), 410),
             (Error::Forbidden { role: "auditor", what: "write".to_owned() }, 403),
             (Error::Invalid { code: "x", detail: String::new() }, 400),
+            (Error::Invalid { code: COMMAND_TOO_LARGE, detail: String::new() }, 413),
             (Error::IdempotencyPayloadMismatch, 422),
             (Error::NotFound { what: "it".to_owned() }, 404),
             (Error::Busy, 503),
@@ -234,6 +252,11 @@ mod tests {
             assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
             assert_eq!(response.headers().contains_key(header::RETRY_AFTER), status == 503);
         }
+        let response = Problem::rate_limited(2, Duration::from_millis(1_500)).into_response();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["retry-after"]),
+            (429, &"2".parse().unwrap())
+        );
         let response = Problem::unauthenticated().into_response();
         assert!(response.headers().contains_key(header::WWW_AUTHENTICATE));
     }

@@ -5,6 +5,7 @@ use crate::operation::Answer;
 use crate::problem::Problem;
 use crate::request::{Call, position};
 use axum::http::{HeaderValue, header};
+use leadline_domain::refusal::shown;
 use leadline_engine::Error;
 use leadline_engine::query::PAGE_EVENTS_MAX;
 use leadline_engine::role::Role;
@@ -100,8 +101,8 @@ fn page(mut query: BTreeMap<String, String>) -> Result<(Position, usize), Proble
         Problem::malformed("query_invalid", detail)
     })?;
     if let Some((name, _)) = query.first_key_value() {
-        let name: String = name.chars().take(64).collect();
-        let detail = format!("there is no parameter `{name}`; there are `after` and `limit`");
+        let detail =
+            format!("there is no parameter `{}`; there are `after` and `limit`", shown(name));
         return Err(Problem::malformed("query_invalid", detail));
     }
     Ok((after.unwrap_or(Position::START), limit.unwrap_or(PAGE_EVENTS_MAX)))

@@ -77,15 +77,23 @@ pub(crate) fn query(uri: &Uri) -> Result<BTreeMap<String, String>, Problem> {
 }
 
 /// Who calls. Without a key, whoever the server takes callers without one for, if anybody.
-pub(crate) fn caller(api: &Api, headers: &HeaderMap) -> Result<Caller, Problem> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else {
+pub(crate) async fn caller(api: &Api, headers: &HeaderMap) -> Result<Caller, Problem> {
+    if !headers.contains_key(header::AUTHORIZATION) {
         return api.engine.anonymous().ok_or_else(Problem::unauthenticated);
-    };
-    let bearer = value.to_str().ok().and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-    });
-    bearer.and_then(|bearer| api.engine.authenticate(bearer)).ok_or_else(Problem::unauthenticated)
+    }
+    let bearer = bearer(headers).ok_or_else(Problem::unauthenticated)?;
+    api.engine.authenticate(bearer).await?.ok_or_else(Problem::unauthenticated)
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The public id of the key that a request is made with; empty without one.
+pub(crate) fn key_id(headers: &HeaderMap) -> &str {
+    bearer(headers).and_then(|bearer| bearer.split_once('.')).map_or("", |(id, _)| id)
 }
 
 /// What a text names: an id, or a source system's key after `key:`.
@@ -175,12 +183,14 @@ async fn read_body(body: Body, limit: usize) -> Result<Bytes, Problem> {
             format!("a body has at most {limit} bytes"),
         )),
         Ok(Err(_)) => Err(Problem::malformed("body_incomplete", "the body did not arrive whole")),
-        Err(_) => Err(Problem::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "body_too_slow",
-            "the body took too long to arrive",
-        )),
+        Err(_) => Err(too_slow()),
     }
+}
+
+/// The body does not arrive in time.
+pub(crate) fn too_slow() -> Problem {
+    let detail = "the body took too long to arrive";
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail)
 }
 
 /// A position in a query or header.

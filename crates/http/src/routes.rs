@@ -6,7 +6,7 @@ use crate::api::Api;
 use crate::commands;
 use crate::operation::{Gives, Handler, Operation, Takes};
 use crate::problem::Problem;
-use crate::request::{Call, caller};
+use crate::request::{Call, caller, key_id};
 use axum::Router;
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
@@ -72,7 +72,11 @@ fn command(spec: &'static CommandSpec) -> Operation {
 /// The API as a router.
 pub fn router(api: Api) -> Router {
     let mut router = Router::new();
+    let answers = api.answers;
     for operation in operations() {
+        if !answers && !matches!(operation.handler, Handler::Open(_)) {
+            continue;
+        }
         let Ok(filter) = MethodFilter::try_from(operation.method.clone()) else { continue };
         let (handler, meter) = (operation.handler, Arc::new(Meter::new(&operation)));
         let run = move |State(api): State<Api>,
@@ -112,7 +116,12 @@ async fn handle(
         path.map_err(|_| Problem::malformed("path_invalid", "the path is not well-formed UTF-8"))?;
     let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let (parts, body) = request.into_parts();
-    let caller = caller(&api, &parts.headers)?;
+    let caller = caller(&api, &parts.headers).await?;
+    if let Some(rates) = &api.rates {
+        // Asked of known keys only: what is kept has as many entries as there are keys.
+        let counted = rates.count(key_id(&parts.headers), Instant::now());
+        counted.map_err(|wait| Problem::rate_limited(rates.limit.get(), wait))?;
+    }
     let call =
         Call { api, caller, uri: parts.uri, headers: parts.headers, body: Mutex::new(body), path };
     match handler {

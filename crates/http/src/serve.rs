@@ -1,12 +1,13 @@
 //! The server: connections, their limits, and an orderly end.
 
 use crate::api::Api;
+use crate::press::Pressed;
 use crate::routes::router;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -15,17 +16,19 @@ use tokio::sync::Semaphore;
 const CONNECTIONS_MAX: usize = 4_096;
 /// How long a request's head may take to arrive, and how long a connection may stay idle.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long a peer may take nothing of what is sent to it, on a stream too; then the connection is cut.
+const WRITE_STALL_MAX: Duration = Duration::from_secs(30);
 /// How long requests in flight may take to end when the server closes.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
-/// How often metrics are put in order.
+/// How often metrics are put in order, and keys forgotten that have been silent.
 const UPKEEP: Duration = Duration::from_secs(5);
-/// How long to wait before accepting again, where the machine ran out of sockets.
+/// How long to wait before accepting again, where one connection could not be taken or the machine ran out of sockets.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Why the server ended.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// No connection can be accepted any more.
+    /// The listener is gone: no connection can be accepted any more.
     #[error("could not accept connections")]
     Accept(#[source] std::io::Error),
 }
@@ -49,13 +52,15 @@ pub async fn serve(listener: TcpListener, api: Api) -> Result<(), Error> {
         };
         let (socket, permit) = match accepted {
             Ok(accepted) => accepted,
-            Err(error) if is_passing(&error) => {
+            Err(error) if is_final(&error) => return Err(Error::Accept(error)),
+            Err(error) => {
+                tracing::warn!(%error, "Could not accept a connection; going on");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
-            Err(error) => return Err(Error::Accept(error)),
         };
-        let connection = http.serve_connection(TokioIo::new(socket), service.clone());
+        let socket = TokioIo::new(Pressed::new(socket, WRITE_STALL_MAX));
+        let connection = http.serve_connection(socket, service.clone());
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -78,24 +83,20 @@ async fn accept(
 ) -> std::io::Result<(tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit)> {
     let permit = Arc::clone(room).acquire_owned().await.map_err(std::io::Error::other)?;
     let (socket, _) = listener.accept().await?;
-    // Replies are small and complete: nothing is gained by holding them back.
-    socket.set_nodelay(true)?;
+    // Replies are small and complete: nothing is gained by holding them back. A peer that is gone already is met when
+    // it is read.
+    if let Err(error) = socket.set_nodelay(true) {
+        tracing::debug!(%error, "A connection ended before it was served");
+    }
     Ok((socket, permit))
 }
 
-/// Whether accepting may work again: the peer went away, or sockets ran out for the moment.
-fn is_passing(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind;
-    /// Too many open files, of the process and of the machine.
-    const OUT_OF_FILES: [i32; 2] = [24, 23];
-    matches!(
-        error.kind(),
-        ErrorKind::ConnectionAborted
-            | ErrorKind::ConnectionReset
-            | ErrorKind::ConnectionRefused
-            | ErrorKind::NotConnected
-            | ErrorKind::InvalidInput
-    ) || error.raw_os_error().is_some_and(|code| OUT_OF_FILES.contains(&code))
+/// Whether the listener itself is at fault. Anything else befell one connection, or passes: accept(2) reports errors
+/// of the network that were pending on the new socket, a lack of files or memory, and refusals by a firewall.
+fn is_final(error: &std::io::Error) -> bool {
+    /// What accept(2) says of a descriptor that is closed, no listener (any more), or no socket.
+    const OF_THE_LISTENER: [i32; 3] = [9, 22, 88];
+    error.raw_os_error().is_some_and(|code| OF_THE_LISTENER.contains(&code))
 }
 
 async fn keep_up(api: Api) {
@@ -103,7 +104,32 @@ async fn keep_up(api: Api) {
     loop {
         tokio::select! {
             () = api.stop.cancelled() => return,
-            _ = turns.tick() => api.metrics.run_upkeep(),
+            _ = turns.tick() => {
+                api.metrics.run_upkeep();
+                if let Some(rates) = &api.rates {
+                    rates.forget(Instant::now());
+                }
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Error as IoError;
+
+    #[test]
+    fn only_a_listener_that_is_gone_ends_the_server() {
+        // EPERM, EAGAIN, ENOMEM, ENFILE, EMFILE, EPROTO, EOPNOTSUPP, ENETDOWN, ENETUNREACH, ECONNABORTED, ENOBUFS,
+        // EHOSTDOWN, EHOSTUNREACH
+        for code in [1, 11, 12, 23, 24, 71, 95, 100, 101, 103, 105, 112, 113] {
+            assert!(!is_final(&IoError::from_raw_os_error(code)), "{code}");
+        }
+        // EBADF, EINVAL, ENOTSOCK
+        for code in [9, 22, 88] {
+            assert!(is_final(&IoError::from_raw_os_error(code)), "{code}");
+        }
+        assert!(!is_final(&IoError::other("no code")));
     }
 }

@@ -7,6 +7,7 @@ use crate::{documents, openapi};
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
+use serde_json::Value;
 
 /// Most events by which a view may trail the log of a process that is ready.
 const VIEW_LAG_EVENTS_MAX: u64 = 10_000;
@@ -19,7 +20,7 @@ pub(crate) fn health(_: Api) -> Answer {
 /// The log can be written, and views are near its head.
 pub(crate) fn ready(api: Api) -> Answer {
     Box::pin(async move {
-        let (ready, report) = api.engine.ready(&api.projections, VIEW_LAG_EVENTS_MAX).await;
+        let (ready, report) = look(&api).await;
         let mut response = document(report.to_string().into_bytes());
         if !ready {
             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
@@ -28,9 +29,23 @@ pub(crate) fn ready(api: Api) -> Answer {
     })
 }
 
-/// Metrics, as Prometheus reads them.
+/// Whether the process can do its work, and what is told of it. Metrics say the same afterwards.
+async fn look(api: &Api) -> (bool, Value) {
+    let (mut ready, mut report) = api.engine.ready(&api.projections, VIEW_LAG_EVENTS_MAX).await;
+    if let (Some(delivery), Some(report)) = (&api.delivery, report.as_object_mut()) {
+        let delivery = delivery();
+        // A server without NATS for a while does its work; one whose stream is of another past needs its operator.
+        ready &= delivery.get("ready") != Some(&Value::Bool(false));
+        report.insert("ready".to_owned(), ready.into());
+        report.insert("delivery".to_owned(), delivery);
+    }
+    (ready, report)
+}
+
+/// Metrics, as Prometheus reads them, as they are now.
 pub(crate) fn metrics(api: Api) -> Answer {
     Box::pin(async move {
+        drop(look(&api).await);
         let text = api.metrics.render();
         Ok(text_of("text/plain; version=0.0.4; charset=utf-8", Body::from(text)))
     })

@@ -3,7 +3,7 @@
 use crate::api::Api;
 use crate::operation::Answer;
 use crate::problem::Problem;
-use crate::request::{Call, caller, position};
+use crate::request::{Call, caller, key_id, position};
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
@@ -123,13 +123,20 @@ impl Open {
     async fn next_events(&mut self) -> Result<Vec<u8>, Problem> {
         loop {
             self.head.borrow_and_update();
-            // Asked again each time: a key that was revoked reads no further.
-            let caller = caller(&self.api, &self.headers)?;
-            let page = self.api.engine.events(&caller, self.after, PAGE_EVENTS).await?;
+            let reader = caller(&self.api, &self.headers).await?;
+            let page = self.api.engine.events(&reader, self.after, PAGE_EVENTS).await?;
+            // Asked again after each reading: a key that was revoked meanwhile gets nothing of it.
+            caller(&self.api, &self.headers).await?;
             let events = page.get("events").and_then(Value::as_array);
             let mut chunk = Vec::new();
             for event in events.into_iter().flatten() {
                 let Some(at) = event.get("position").and_then(Value::as_u64) else { continue };
+                if revokes(event, key_id(&self.headers)) {
+                    // The log may be read before the revocation has come round to the keys.
+                    self.done = true;
+                    chunk.extend(sse(None, "problem", &Problem::unauthenticated().to_json()));
+                    return Ok(chunk);
+                }
                 let kind = event.get("type").and_then(Value::as_str).unwrap_or("event");
                 let json = serde_json::to_vec(event).unwrap_or_default();
                 chunk.extend(sse(Some(at), kind, &json));
@@ -147,7 +154,6 @@ impl Open {
     }
 
     async fn next_move(&mut self) -> Result<Vec<u8>, Problem> {
-        caller(&self.api, &self.headers)?;
         let Some(view) = self.view.clone() else { return Err(Problem::no_route()) };
         let mut progress = self.api.projections.progress();
         let after = self.after;
@@ -156,7 +162,7 @@ impl Open {
                 || progress.positions.get(view.as_str()).is_none_or(|reached| *reached > after)
         });
         let moved = match tokio::time::timeout(HEARTBEAT, moved).await {
-            Ok(Ok(progress)) => progress,
+            Ok(Ok(progress)) => progress.clone(),
             Ok(Err(_)) => return Err(Problem::busy("the server is closing")),
             Err(_) => return Ok(b":\n\n".to_vec()),
         };
@@ -167,11 +173,17 @@ impl Open {
         let Some(at) = moved.positions.get(view.as_str()).copied() else {
             return Err(Problem::no_route());
         };
-        drop(moved);
+        caller(&self.api, &self.headers).await?;
         self.after = at;
         let json = serde_json::json!({"view": view, "position": at.0});
         Ok(sse(Some(at.0), "moved", json.to_string().as_bytes()))
     }
+}
+
+/// Whether this is the event by which `key` was revoked.
+fn revokes(event: &Value, key: &str) -> bool {
+    event.get("type").and_then(Value::as_str) == Some("config.key_revoked")
+        && event.pointer("/data/key").and_then(Value::as_str) == Some(key)
 }
 
 /// One event of a stream. `json` holds no line break.

@@ -19,7 +19,7 @@ pub enum Aggregate {
     Campaign,
     /// A policy.
     Policy,
-    /// A data subject, named by the lead through which they are known.
+    /// A data subject, named by the lead or contact through which they are known.
     Subject,
 }
 

@@ -6,7 +6,8 @@ mod others;
 use super::nearest;
 use super::spec::{Aggregate, CommandSpec, FieldSpec, Kind, Place};
 use super::values::person;
-use super::{FIELD_BYTES_MAX, KEY_BYTES_MAX, ParseError, code, shown};
+use super::{FIELD_BYTES_MAX, KEY_BYTES_MAX, ParseError, code};
+use leadline_domain::refusal::shown;
 use leadline_domain::sealed::Field;
 
 /// Every command that the API and feeds take, lead's first.

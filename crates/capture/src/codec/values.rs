@@ -5,10 +5,10 @@ use super::object::{Object, Value};
 use super::spec::{CommandSpec, Extras, FieldSpec, Kind, Place};
 use super::{
     CUSTOM_FIELDS_MAX, CUSTOM_NAME_BYTES_MAX, FIELD_BYTES_MAX, Options, ParseError, code, nearest,
-    shown,
 };
 use leadline_domain::Timestamp;
 use leadline_domain::money::{Currency, Money};
+use leadline_domain::refusal::shown;
 use leadline_domain::sealed::Field;
 use leadline_events::PersonalFields;
 use serde_json::value::RawValue;

@@ -6,7 +6,10 @@
     reason = "helpers of tests fail by panicking, as tests do"
 )]
 
+mod attached;
+mod limits;
 mod place;
+mod policies;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
@@ -109,6 +112,24 @@ async fn what_is_not_well_formed_is_told_why() {
     let large = format!("{{\"company\":\"{}\"}}", "x".repeat(1_100_000));
     let large = place.call("POST", "/v1/leads", &large, &[]).await;
     assert_eq!((large.status, large.code().as_str()), (413, "body_too_large"));
+}
+
+#[tokio::test]
+async fn what_may_be_personal_is_repeated_in_no_error() {
+    let place = place().await;
+    let told = [
+        place.post("/v1/leads", &json!({"ada@example.org": 1})).await,
+        place.post("/v1/commands", &json!([{"type": "ada@example.org"}])).await,
+        place.get("/v1/leads?ada@example.org=1").await,
+        place.get("/v1/events?ada@example.org=1").await,
+        place.get("/v1/events/stream?ada@example.org=1").await,
+    ];
+    for reply in told {
+        let text = String::from_utf8(reply.body).unwrap();
+        assert!(text.contains("\"status\":400") && !text.contains("ada@"), "{text}");
+    }
+    let long = place.post("/v1/leads", &json!({"x".repeat(500): 1})).await.json();
+    assert_eq!(long["field"], "x".repeat(64));
 }
 
 #[tokio::test]
@@ -298,6 +319,35 @@ async fn the_service_tells_of_itself() {
         );
     }
     assert!(place.get("/docs").await.headers.contains_key(header::CONTENT_SECURITY_POLICY));
+}
+
+#[tokio::test]
+async fn a_server_whose_committer_has_ended_is_not_ready() {
+    let place = place().await;
+    let ready = place.get("/readyz").await;
+    assert_eq!((ready.status, &ready.json()["log"]["committer"]), (200, &json!("running")));
+    assert_eq!(ready.json()["log"]["last_append"]["outcome"], "committed", "{ready:?}");
+    place.engine.close().await;
+    let ready = place.get("/readyz").await;
+    assert_eq!((ready.status, &ready.json()["log"]["committer"]), (503, &json!("ended")));
+}
+
+#[tokio::test]
+async fn a_lead_that_never_was_has_no_history_though_somebody_tried() {
+    let place = place().await;
+    let path = "/v1/leads/01890a5d-ac96-774b-bcce-b302099a8057";
+    let tried = place.post(&format!("{path}/mark-mql"), &json!({})).await;
+    assert_eq!((tried.status, tried.code().as_str()), (404, "lead_unknown"));
+    assert!(tried.json()["position"].is_u64(), "the attempt is in the log: {tried:?}");
+    let history = place.get(&format!("{path}/history")).await;
+    assert_eq!((history.status, history.code().as_str()), (404, "not_found"), "{history:?}");
+    // Attempts on a lead that is are part of its history.
+    let lead = place.post("/v1/leads", &json!({"company": "A"})).await.json();
+    let path = format!("/v1/leads/{}", lead["id"].as_str().unwrap());
+    assert_eq!(place.post(&format!("{path}/accept-sal"), &json!({})).await.status, 409);
+    let history = place.get(&format!("{path}/history")).await;
+    assert_eq!(history.status, 200);
+    assert!(history.json().to_string().contains("attempt.refused"), "{history:?}");
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use leadline_store::sqlite::vault::SqliteVault;
 use leadline_store::sqlite::views::SqliteViews;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::Value;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -57,6 +58,11 @@ impl std::fmt::Debug for Reply {
 }
 
 pub(crate) async fn place() -> Place {
+    limited(None).await
+}
+
+/// The same, where each key may make so many requests a second.
+pub(crate) async fn limited(rate: Option<NonZeroU32>) -> Place {
     let folder = tempfile::tempdir().unwrap();
     let lock = Arc::new(Lock::acquire(&folder.path().join("test.db")).unwrap());
     let log = SqliteLog::open(lock, Arc::new(System), &System, true).unwrap();
@@ -71,12 +77,13 @@ pub(crate) async fn place() -> Place {
         commits: leadline_log::committer::Options::default(),
         anonymous: None,
     };
-    let (engine, _deadlines) = Engine::start(parts).await.unwrap();
-    let projections = Projections::open(&log, Arc::new(views)).await.unwrap();
+    let engine = Engine::start(parts).await.unwrap();
+    let projections =
+        Projections::open(&log, Arc::new(views), leadline_views::NAMES.to_vec()).await.unwrap();
     let stop = CancellationToken::new();
     let (following, engine_followed, ended) =
         (Arc::clone(&projections), Arc::clone(&engine), stop.clone());
-    tokio::spawn(async move { following.run(&engine_followed, ended).await });
+    tokio::spawn(async move { following.run(&engine_followed, None, ended).await });
     let admin =
         engine.create_key(&Caller::system("test"), "ann", Role::Admin).await.unwrap().bearer;
     let api = Api::new(Parts {
@@ -86,8 +93,10 @@ pub(crate) async fn place() -> Place {
         currency: Currency::EUR,
         spool: folder.path().to_owned(),
         stop: stop.clone(),
+        delivery: None,
+        answers: true,
     });
-    Place { router: router(api), engine, stop, admin, _folder: folder }
+    Place { router: router(api.with_rate_limit(rate)), engine, stop, admin, _folder: folder }
 }
 
 impl Place {

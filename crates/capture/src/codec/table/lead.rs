@@ -300,6 +300,7 @@ fn capture(values: &mut Values<'_>) -> Capture {
     Capture {
         subject: None,
         person: None,
+        again: None,
         fields: FieldSet::default(),
         source: values.text("source"),
         campaign: values.text("campaign"),

@@ -10,7 +10,7 @@ use leadline_domain::id::AccountId;
 use leadline_domain::opportunity::Open;
 use leadline_domain::sealed::{Field, FieldSet};
 use leadline_domain::{account, campaign, config, contact, opportunity};
-use leadline_engine::submission::Body;
+use leadline_engine::submission::{Body, Through};
 
 /// What most commands of an opportunity are like.
 const OPPORTUNITY: CommandSpec = CommandSpec {
@@ -142,6 +142,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
             let id = values.id("account_id").ok_or_else(|| ParseError::missing("account_id"))?;
             Ok(Body::Contact(contact::Command::Open {
                 account: AccountId(id),
+                subject: None,
                 person: None,
                 fields: FieldSet::default(),
             }))
@@ -219,12 +220,24 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         name: "EraseSubject",
         path: "erase",
         aggregate: Aggregate::Subject,
-        about: "Destroy the keys that open a lead's personal data, for ever.",
-        build: |_| Ok(Body::EraseSubject),
+        about: "Destroy the keys that open a person's data, for ever.",
+        fields: &[&[THROUGH]],
+        example: r#"{"through":"contact"}"#,
+        build: |values| {
+            Ok(Body::EraseSubject(match values.text("through").as_deref() {
+                Some("contact") => Through::Contact,
+                _ => Through::Lead,
+            }))
+        },
         ..OPPORTUNITY
     },
 ];
 
+const THROUGH: FieldSpec = FieldSpec::new(
+    "through",
+    Kind::OneOf(&["lead", "contact"]),
+    "Through what the person is named: a lead where absent, or a contact.",
+);
 const UNDATED: FieldSpec = FieldSpec::new(
     "undated",
     Kind::Flag,
