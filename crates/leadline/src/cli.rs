@@ -31,12 +31,27 @@ pub(crate) struct Global {
     /// Configuration file (TOML); options given here or in the environment override it. Since 0.1.0.
     #[arg(long, global = true, env = "LEADLINE_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// The database: sqlite:PATH [default: sqlite:leadline.db]. Keys and views lie beside it. Since 0.1.0.
+    /// The database: sqlite:PATH, with keys and views beside it, or `postgres://USER:PASSWORD@HOST/NAME`
+    /// [default: sqlite:leadline.db]. Since 0.1.0.
     #[arg(long, global = true, env = "LEADLINE_DATABASE", value_name = "URL")]
     pub(crate) database: Option<String>,
+    /// The NATS servers that events are published to, such as `nats://127.0.0.1:4222`; without them, events reach views
+    /// by the log alone. Since 0.1.0.
+    #[arg(long, global = true, env = "LEADLINE_NATS", value_name = "URL")]
+    pub(crate) nats: Option<String>,
+    /// The monitoring address of a NATS server, such as `http://127.0.0.1:8222`: `doctor` asks there how messages are
+    /// synced. Since 0.1.0.
+    #[arg(long, global = true, env = "LEADLINE_NATS_MONITOR", value_name = "URL")]
+    pub(crate) nats_monitor: Option<String>,
+    /// Use a Postgres server although its settings may lose what it has confirmed. For scratch servers. Since 0.1.0.
+    #[arg(long, global = true)]
+    pub(crate) i_accept_data_loss: bool,
     /// Where the server listens, address and port [default: 127.0.0.1:8080]. Since 0.1.0.
     #[arg(long, global = true, env = "LEADLINE_LISTEN", value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Requests a second that each key may make of the server; 0 for any number [default: 0]. Since 0.1.0.
+    #[arg(long, global = true, env = "LEADLINE_RATE_LIMIT", value_name = "N")]
+    pub(crate) rate_limit: Option<u32>,
     /// How log lines are written [default: text]. Since 0.1.0.
     #[arg(long, global = true, env = "LEADLINE_LOG_FORMAT", value_name = "FORMAT")]
     pub(crate) log_format: Option<LogFormat>,
@@ -54,8 +69,20 @@ pub(crate) enum LogFormat {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve the API, keep the views, fire the timers.
-    Serve,
+    /// Serve the API, keep the views, fire the timers, publish events where there is NATS.
+    Serve {
+        /// What this process does, of all that; everything where absent. For several processes on one Postgres.
+        #[arg(long, value_name = "ROLE", value_delimiter = ',')]
+        role: Vec<ServeRole>,
+    },
+    /// Only keep views, for several processes on one Postgres. A view is kept by one of them at a time; the others stand by.
+    Project {
+        /// Views to keep: lead, timeline, pipeline, sla, attribution, conversion or funnel; all where absent.
+        #[arg(long, value_name = "NAME", value_delimiter = ',')]
+        view: Vec<String>,
+    },
+    /// Only publish events to NATS JetStream. A second publisher does no harm.
+    Publish,
     /// Make a scratch database with a believable company, print its numbers, then serve it.
     Demo(DemoArgs),
     /// Bring history in from a command feed; run it again to resume.
@@ -70,6 +97,9 @@ pub(crate) enum Command {
         /// lead, timeline, pipeline, sla, attribution, conversion or funnel.
         name: String,
     },
+    /// The event log itself.
+    #[command(subcommand)]
+    Log(LogCommand),
     /// Data subjects' rights.
     #[command(subcommand)]
     Subject(SubjectCommand),
@@ -79,8 +109,28 @@ pub(crate) enum Command {
     /// Policies as files.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Look at configuration, database, NATS, clock and disk, change nothing, and say what is wrong and how to fix it.
+    Doctor,
     /// Measure this machine: fsync, appends, commands in process and over HTTP, projection lag.
     Bench(BenchArgs),
+}
+
+/// What a process that serves can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ServeRole {
+    /// Answer commands and questions, and take in captures from NATS.
+    Api,
+    /// Notice what falls due.
+    Timer,
+    /// Keep the views.
+    Project,
+    /// Publish events to NATS.
+    Publish,
+}
+
+impl ServeRole {
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] = [Self::Api, Self::Timer, Self::Project, Self::Publish];
 }
 
 /// `demo`.
@@ -200,6 +250,14 @@ pub(crate) enum Format {
     Csv,
 }
 
+/// `log`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogCommand {
+    /// After the database was restored from a backup: begin a new epoch of the log. Views are built anew and the stream
+    /// on NATS is begun anew; whoever else subscribes to it has to begin with an empty table.
+    NewEpoch,
+}
+
 /// `subject`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum SubjectCommand {
@@ -207,6 +265,9 @@ pub(crate) enum SubjectCommand {
     Erase {
         /// The lead of that person: its id, or `key:` and the key of its source system.
         id: String,
+        /// The id or key is a contact's.
+        #[arg(long)]
+        contact: bool,
     },
 }
 
@@ -263,4 +324,25 @@ pub(crate) struct BenchArgs {
     /// Folder for the scratch databases; a temporary one where absent. Put it on the disk that you care about.
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
+    /// How many clients at once, one measurement for each number.
+    #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 16, 64, 256])]
+    pub(crate) clients: Vec<usize>,
+    /// What to measure; everything where absent.
+    #[arg(long, value_name = "PART", value_delimiter = ',')]
+    pub(crate) only: Vec<BenchPart>,
+}
+
+/// What `bench` measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BenchPart {
+    /// Commands in process, committed in groups.
+    Process,
+    /// The same, each committed by itself.
+    Single,
+    /// Commands over HTTP.
+    Http,
+    /// The rate at which the log is published to NATS; needs --nats.
+    Publish,
+    /// How far the views lag behind; through NATS with --nats.
+    Lag,
 }

@@ -4,7 +4,6 @@ use crate::failure::{FAILED, Failure, REFUSED, USAGE};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
-use http_body_util::BodyExt as _;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -74,30 +73,21 @@ impl Caller {
             request = request.header(*name, *value);
         }
         let request = request.body(body).map_err(|error| Failure::of("call", &path, error))?;
-        let (status, bytes) = match &self.way {
-            Way::Local(router) => {
-                let response = match router.clone().oneshot(request).await {
-                    Ok(response) => response,
-                    Err(never) => match never {},
-                };
-                let status = response.status();
-                let bytes = axum::body::to_bytes(response.into_body(), REPLY_BYTES_MAX).await;
-                (status, bytes.map_err(|error| Failure::of("read the reply of", &path, error))?)
-            }
-            Way::Remote { client, address } => {
-                let response = client
-                    .request(request)
-                    .await
-                    .map_err(|error| Failure::of("call the server at", address, error))?;
-                let status = response.status();
-                let body = response.into_body().collect().await;
-                (
-                    status,
-                    body.map_err(|error| Failure::of("read the reply of", address, error))?
-                        .to_bytes(),
-                )
-            }
+        let response = match &self.way {
+            Way::Local(router) => match router.clone().oneshot(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            },
+            Way::Remote { client, address } => client
+                .request(request)
+                .await
+                .map_err(|error| Failure::of("call the server at", address, error))?
+                .map(Body::new),
         };
+        let status = response.status();
+        let bytes = axum::body::to_bytes(response.into_body(), REPLY_BYTES_MAX)
+            .await
+            .map_err(|error| Failure::of("read the reply of", &target, error))?;
         let reply = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         if status.is_success() { Ok(reply) } else { Err(problem(status, &reply)) }
     }
@@ -120,7 +110,8 @@ fn problem(status: StatusCode, reply: &Value) -> Failure {
     }
     let code = match status {
         StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => USAGE,
-        StatusCode::CONFLICT
+        StatusCode::FORBIDDEN
+        | StatusCode::CONFLICT
         | StatusCode::UNPROCESSABLE_ENTITY
         | StatusCode::GONE
         | StatusCode::PRECONDITION_FAILED => REFUSED,
@@ -146,6 +137,16 @@ pub(crate) fn encoded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_rule_refuses_is_told_from_what_failed() {
+        let code = |status| problem(status, &Value::Null).code;
+        for status in [403, 409, 410, 412, 422].map(|code| StatusCode::from_u16(code).unwrap()) {
+            assert_eq!(code(status), REFUSED, "{status}");
+        }
+        assert_eq!(code(StatusCode::NOT_FOUND), USAGE);
+        assert_eq!(code(StatusCode::SERVICE_UNAVAILABLE), FAILED);
+    }
 
     #[test]
     fn what_a_url_would_misread_is_escaped() {

@@ -1,55 +1,75 @@
 //! The commands of the command line.
 
 mod bench;
+mod doctor;
 pub(crate) mod import;
+mod log;
 mod policy;
 mod questions;
 
-use crate::cli::{Command, KeyCommand, SubjectCommand};
+use crate::cli::{Command, KeyCommand, LogCommand, ServeRole, SubjectCommand};
 use crate::client::{Caller, encoded};
+use crate::database::{Published, Right};
+use crate::delivery::Delivery;
 use crate::demo;
 use crate::failure::Failure;
-use crate::node::{Node, Opening, Published, hold};
+use crate::node::{Node, Opening};
 use crate::output;
 use crate::output::say;
-use crate::serving;
+use crate::serving::{self, Duties};
 use crate::settings::Settings;
-use leadline_store::sqlite::lock::Lock;
 use serde_json::{Value, json};
-use std::sync::Arc;
 
 /// Runs a command of the command line.
 pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Failure> {
     match command {
-        Command::Serve => serve(&settings).await,
+        Command::Serve { role } => {
+            let roles = if role.is_empty() { ServeRole::ALL.to_vec() } else { role };
+            serve(&settings, roles, leadline_views::NAMES.to_vec()).await
+        }
+        Command::Project { view } => {
+            serve(&settings, vec![ServeRole::Project], views(&view)?).await
+        }
+        Command::Publish => {
+            if settings.nats.is_none() {
+                let detail = "publishing needs --nats, such as nats://127.0.0.1:4222".to_owned();
+                return Err(Failure::usage(detail));
+            }
+            serve(&settings, vec![ServeRole::Publish], Vec::new()).await
+        }
         Command::Demo(arguments) => demo::run(arguments, settings).await,
         Command::Import(arguments) => import::run(arguments, &settings).await,
         Command::Lead(command) => questions::lead(command, &settings).await,
         Command::View(arguments) => questions::view(arguments, &settings).await,
         Command::Rebuild { name } => rebuild(&name, &settings).await,
-        Command::Subject(SubjectCommand::Erase { id }) => erase(&id, &settings).await,
+        Command::Log(LogCommand::NewEpoch) => log::new_epoch(&settings).await,
+        Command::Subject(SubjectCommand::Erase { id, contact }) => {
+            let through = if contact { "contact" } else { "lead" };
+            erase(&id, through, &settings).await
+        }
         Command::Key(command) => key(command, &settings).await,
         Command::Policy(command) => policy::run(command, &settings).await,
-        Command::Bench(arguments) => bench::run(arguments).await,
+        Command::Doctor => doctor::run(&settings).await,
+        Command::Bench(arguments) => bench::run(arguments, &settings).await,
     }
 }
 
 /// Who holds the database: this process, or a server that answers for it.
 pub(crate) enum Held {
     /// This process.
-    Here(Arc<Lock>),
+    Here(Right),
     /// A server.
     ByServer(Published),
 }
 
 /// Takes the database, or finds the server that has it.
 pub(crate) fn held(settings: &Settings) -> Result<Held, Failure> {
-    match hold(&settings.database)? {
-        Ok(lock) => Ok(Held::Here(lock)),
+    match settings.database.hold()? {
+        Ok(right) => Ok(Held::Here(right.accepting_data_loss(settings.accept_data_loss))),
         Err(Some(published)) => Ok(Held::ByServer(published)),
         Err(None) => Err(Failure::plain(format!(
             "the database `{}` is in use by another command that is no server; wait for it to end",
-            settings.database.display()
+            settings.database
         ))),
     }
 }
@@ -59,14 +79,14 @@ pub(crate) async fn caller(
     settings: &Settings,
     create: bool,
 ) -> Result<(Caller, Option<Node>), Failure> {
-    if !create && !settings.database.exists() {
+    if !create && settings.database.is_missing() {
         // Said before the lock is taken: a slip of the pen leaves no file behind.
-        return Err(crate::node::missing(&settings.database));
+        return Err(settings.database.missing());
     }
     match held(settings)? {
         Held::ByServer(server) => Ok((Caller::remote(&server.address, server.bearer), None)),
-        Held::Here(lock) => {
-            let node = Node::open(lock, Opening { create, anonymous: None }).await?;
+        Held::Here(right) => {
+            let node = Node::open(right, Opening::plain(create)).await?;
             let key = node
                 .engine
                 .local_key("operator")
@@ -83,33 +103,62 @@ pub(crate) async fn close(node: Option<Node>) {
     }
 }
 
-async fn serve(settings: &Settings) -> Result<(), Failure> {
-    let lock = match held(settings)? {
-        Held::Here(lock) => lock,
+/// The views of these names; all of them where there is none.
+fn views(names: &[String]) -> Result<Vec<&'static str>, Failure> {
+    if names.is_empty() {
+        return Ok(leadline_views::NAMES.to_vec());
+    }
+    let known = |name: &String| {
+        let found = leadline_views::NAMES.iter().find(|known| *known == name).copied();
+        found.ok_or_else(|| {
+            let all = leadline_views::NAMES.join(", ");
+            Failure::usage(format!("there is no view `{name}`; there are {all}"))
+        })
+    };
+    names.iter().map(known).collect()
+}
+
+async fn serve(
+    settings: &Settings,
+    roles: Vec<ServeRole>,
+    views: Vec<&'static str>,
+) -> Result<(), Failure> {
+    let right = match held(settings)? {
+        Held::Here(right) => right,
         Held::ByServer(server) => {
             return Err(Failure::plain(format!(
                 "the database `{}` is served already at {} by process {}",
-                settings.database.display(),
-                server.address,
-                server.pid
+                settings.database, server.address, server.pid
             )));
         }
     };
     let listener = serving::bind(settings.listen).await?;
-    let node = Node::open(lock, Opening { create: true, anonymous: None }).await?;
-    let database = settings.database.display().to_string();
-    serving::serve(node, listener, |address| {
-        say!(
-            "leadline serves {database} at http://{address} (documentation: http://{address}/docs)"
-        );
-        say!("Make a key for the API with: leadline key create --role admin --label NAME");
+    let delivery = match &settings.nats {
+        Some(servers) => Some(Delivery::open(servers).await?),
+        None => None,
+    };
+    let projects = roles.contains(&ServeRole::Project);
+    let views = if projects { views } else { Vec::new() };
+    let node = Node::open(right, Opening { views, ..Opening::plain(true) }).await?;
+    let database = settings.database.to_string();
+    let answers = roles.contains(&ServeRole::Api);
+    let duties = Duties { roles, delivery, rate_limit: settings.rate_limit };
+    serving::serve(node, listener, duties, |address| {
+        if answers {
+            say!(
+                "leadline serves {database} at http://{address} (documentation: http://{address}/docs)"
+            );
+            say!("Make a key for the API with: leadline key create --role admin --label NAME");
+        } else {
+            say!("leadline works on {database}; readiness and metrics at http://{address}");
+        }
     })
     .await
 }
 
 async fn rebuild(name: &str, settings: &Settings) -> Result<(), Failure> {
-    let lock = match held(settings)? {
-        Held::Here(lock) => lock,
+    let right = match held(settings)? {
+        Held::Here(right) => right,
         Held::ByServer(server) => {
             let bar = spinner(&format!("the server rebuilds `{name}`"));
             let caller = Caller::remote(&server.address, server.bearer);
@@ -120,7 +169,7 @@ async fn rebuild(name: &str, settings: &Settings) -> Result<(), Failure> {
             return Ok(());
         }
     };
-    let node = Node::open(lock, Opening { create: false, anonymous: None }).await?;
+    let node = Node::open(right, Opening::plain(false)).await?;
     let bar = indicatif::ProgressBar::new(0).with_style(
         indicatif::ProgressStyle::with_template(
             "{bar:40} {pos}/{len} events, {per_sec}, ETA {eta}",
@@ -157,9 +206,10 @@ pub(crate) fn spinner(what: &str) -> indicatif::ProgressBar {
     bar
 }
 
-async fn erase(id: &str, settings: &Settings) -> Result<(), Failure> {
+async fn erase(id: &str, through: &str, settings: &Settings) -> Result<(), Failure> {
     let (caller, node) = caller(settings, false).await?;
-    let reply = caller.post(&format!("/v1/subjects/{}/erase", encoded(id)), &json!({})).await;
+    let path = format!("/v1/subjects/{}/erase", encoded(id));
+    let reply = caller.post(&path, &json!({"through": through})).await;
     close(node).await;
     let reply = reply?;
     let erased = reply.get("events").and_then(Value::as_array).map_or(0, Vec::len);
@@ -174,7 +224,8 @@ async fn erase(id: &str, settings: &Settings) -> Result<(), Failure> {
 }
 
 async fn key(command: KeyCommand, settings: &Settings) -> Result<(), Failure> {
-    let (caller, node) = caller(settings, true).await?;
+    let creates = matches!(command, KeyCommand::Create { .. });
+    let (caller, node) = caller(settings, creates).await?;
     let told = match command {
         KeyCommand::Create { role, label } => {
             let reply = caller.post("/v1/keys", &json!({"role": role, "label": label})).await;

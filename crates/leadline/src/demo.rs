@@ -2,22 +2,26 @@
 
 mod generator;
 
-use crate::cli::DemoArgs;
+use crate::cli::{DemoArgs, ServeRole};
 use crate::client::Caller;
 use crate::commands::import::import;
+use crate::database::Database;
 use crate::failure::Failure;
-use crate::node::{Node, Opening, hold};
+use crate::node::{Node, Opening};
 use crate::output;
 use crate::output::say;
-use crate::serving;
+use crate::scratch::Scratch;
+use crate::serving::{self, Duties};
 use crate::settings::Settings;
 use leadline_capture::feed::LineOptions;
 use leadline_capture::import::{Options, Source};
 use leadline_domain::money::Currency;
 use leadline_engine::Role;
 use serde_json::Value;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::net::TcpListener;
 
 /// A table of a headline: which one, and which of its columns.
 type Headline = (&'static str, &'static [&'static str]);
@@ -62,7 +66,7 @@ const HEADLINES: [(&str, &str, &[&str], &[Headline]); 3] = [
             "met",
             "breached",
             "breached_open",
-            "open",
+            "running",
             "attainment_bps",
             "mql_awaiting_sal",
         ],
@@ -91,26 +95,6 @@ const HEADLINES: [(&str, &str, &[&str], &[Headline]); 3] = [
     ),
 ];
 
-/// A folder that goes when the demo ends.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn make() -> Result<Self, Failure> {
-        let path = std::env::temp_dir().join(format!("leadline-demo-{}", std::process::id()));
-        std::fs::create_dir_all(&path)
-            .map_err(|error| Failure::of("make", &path.display(), error))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!(%error, "Could not remove the demo's scratch folder");
-        }
-    }
-}
-
 /// `demo`.
 pub(crate) async fn run(arguments: DemoArgs, settings: Settings) -> Result<(), Failure> {
     let source = match &arguments.data {
@@ -121,11 +105,12 @@ pub(crate) async fn run(arguments: DemoArgs, settings: Settings) -> Result<(), F
         Some(folder) => Source::File(dataset(folder)?),
     };
     let listener = if arguments.exit { None } else { Some(serving::bind(settings.listen).await?) };
-    let scratch = Scratch::make()?;
-    let database = scratch.0.join("demo.db");
-    let lock = hold(&database)?
-        .map_err(|_| Failure::plain("the scratch database is in use".to_owned()))?;
-    let node = Node::open(lock, Opening { create: true, anonymous: Some(Role::Auditor) }).await?;
+    let scratch = Scratch::make(&std::env::temp_dir(), "demo")?;
+    let database = scratch.path().join("demo.db");
+    let right = Database::Sqlite(database).hold_alone()?;
+    let node =
+        Node::open(right, Opening { anonymous: Some(Role::Auditor), ..Opening::plain(true) })
+            .await?;
     say!("leadline demo: bringing in a company's two quarters through the ordinary command path …");
     let bytes = source.bytes().map_err(|error| Failure::of("read", &"the dataset", error))?;
     let options = Options {
@@ -142,7 +127,7 @@ pub(crate) async fn run(arguments: DemoArgs, settings: Settings) -> Result<(), F
             node.engine.close().await;
             Ok(())
         }
-        Some(listener) => serve(node, listener).await,
+        Some(listener) => serve(node, listener, settings.rate_limit).await,
     }
 }
 
@@ -181,12 +166,17 @@ async fn headlines(node: &Node) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn serve(node: Node, listener: tokio::net::TcpListener) -> Result<(), Failure> {
+async fn serve(
+    node: Node,
+    listener: TcpListener,
+    rate_limit: Option<NonZeroU32>,
+) -> Result<(), Failure> {
     let key = node
         .engine
         .local_key("demo")
         .map_err(|error| Failure::of("make", &"a local key", error))?;
-    serving::serve(node, listener, |address| {
+    let duties = Duties { roles: ServeRole::ALL.to_vec(), delivery: None, rate_limit };
+    serving::serve(node, listener, duties, |address| {
         say!("\nServing this sample; reading needs no key. Ctrl-C ends it.");
         for path in [
             "/v1/views/pipeline",

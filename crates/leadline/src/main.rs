@@ -1,15 +1,20 @@
 //! `leadline`: the life of a lead as an append-only log, in one binary.
 #![expect(clippy::print_stderr, reason = "a command line tells its errors on stderr")]
 
+mod captures;
 mod cli;
 mod client;
 mod commands;
+mod database;
+mod delivery;
 mod demo;
 mod failure;
 mod node;
 mod output;
+mod scratch;
 mod serving;
 mod settings;
+mod stores;
 
 use clap::Parser as _;
 use cli::{Cli, LogFormat};

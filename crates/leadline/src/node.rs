@@ -1,129 +1,94 @@
-//! Wiring: a log, its keys and its views on SQLite, and the engine on top.
+//! Wiring: a log, its keys and its views, and the engine on top.
 
+use crate::database::Right;
 use crate::failure::Failure;
+use crate::stores::Stores;
 use axum::Router;
 use leadline_domain::money::Currency;
-use leadline_engine::{Deadlines, Engine, Parts, Projections, Role};
+use leadline_engine::{Engine, Parts, Projections, Role};
 use leadline_http::{Api, Parts as ApiParts};
 use leadline_log::clock::{Clock, IdGen, System};
 use leadline_log::committer::{BATCH_APPENDS_MAX, Options};
-use leadline_store::sqlite::lock::{self, Lock};
-use leadline_store::sqlite::log::SqliteLog;
-use leadline_store::sqlite::vault::SqliteVault;
-use leadline_store::sqlite::views::SqliteViews;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
+
+/// The currency of amounts that name none.
+pub(crate) const CURRENCY: Currency = Currency::EUR;
 
 /// Everything of one process on one log.
 pub(crate) struct Node {
     pub(crate) engine: Arc<Engine>,
     pub(crate) projections: Arc<Projections>,
-    pub(crate) deadlines: Deadlines,
-    pub(crate) lock: Arc<Lock>,
+    pub(crate) right: Right,
+    /// For uploads on their way in.
+    uploads: PathBuf,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) stop: CancellationToken,
 }
 
-/// What another process that holds the database published: where it listens, and how to call it.
-#[derive(Debug, serde::Serialize, serde::Deserialize)]
-pub(crate) struct Published {
-    pub(crate) pid: u32,
-    pub(crate) address: String,
-    pub(crate) bearer: String,
-}
-
 /// How to open a node.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Opening {
     /// Make the database where there is none.
     pub(crate) create: bool,
     /// What callers without a key may do.
     pub(crate) anonymous: Option<Role>,
+    /// The views that this process keeps, as far as no other one does.
+    pub(crate) views: Vec<&'static str>,
 }
 
-fn beside(database: &Path, suffix: &str) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
-/// The folder for uploads on their way in, empty: the lock is held, so nobody uses what a killed process left.
-fn uploads(database: &Path) -> std::io::Result<()> {
-    let folder = beside(database, "-uploads");
-    match std::fs::remove_dir_all(&folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700).create(&folder)
-}
-
-/// There is no such database.
-pub(crate) fn missing(database: &Path) -> Failure {
-    Failure::plain(format!(
-        "there is no database `{}`; `leadline serve` or `leadline import` makes one, and --database names another",
-        database.display()
-    ))
-}
-
-/// The lock of the database, or who holds it.
-pub(crate) fn hold(database: &Path) -> Result<Result<Arc<Lock>, Option<Published>>, Failure> {
-    match Lock::acquire(database) {
-        Ok(lock) => Ok(Ok(Arc::new(lock))),
-        Err(lock::Error::Held { content, .. }) => Ok(Err(serde_json::from_str(&content).ok())),
-        Err(error) => Err(Failure::of("open the database", &database.display(), error)),
+impl Opening {
+    /// For all views and callers with keys; `create` makes the database where there is none.
+    pub(crate) fn plain(create: bool) -> Self {
+        Self { create, anonymous: None, views: leadline_views::NAMES.to_vec() }
     }
 }
 
 impl Node {
     /// Opens log, keys and views, and starts the engine.
-    pub(crate) async fn open(lock: Arc<Lock>, opening: Opening) -> Result<Self, Failure> {
-        Self::open_with(lock, opening, BATCH_APPENDS_MAX).await
+    pub(crate) async fn open(right: Right, opening: Opening) -> Result<Self, Failure> {
+        Self::open_with(right, opening, BATCH_APPENDS_MAX).await
     }
 
     /// The same, with at most `batch_appends` commands in one commit.
     pub(crate) async fn open_with(
-        lock: Arc<Lock>,
+        right: Right,
         opening: Opening,
         batch_appends: usize,
     ) -> Result<Self, Failure> {
-        let database = lock.database().to_owned();
-        let shown = database.display().to_string();
-        if !opening.create && !database.exists() {
-            return Err(missing(&database));
+        let database = right.database();
+        if !opening.create && database.is_missing() {
+            return Err(database.missing());
         }
-        uploads(&database)
-            .map_err(|error| Failure::of("make room for uploads beside", &shown, error))?;
+        let shown = database.to_string();
+        let uploads = right
+            .uploads()
+            .map_err(|error| Failure::of("make room for uploads of", &shown, error))?;
         let clock: Arc<dyn Clock> = Arc::new(System);
         let ids: Arc<dyn IdGen> = Arc::new(System);
-        let log = SqliteLog::open(Arc::clone(&lock), Arc::clone(&clock), &*ids, opening.create)
-            .map_err(|error| Failure::of("open the event log", &shown, error))?;
-        let vault =
-            SqliteVault::open(&beside(&database, "-keys"), Arc::clone(&ids), opening.create)
-                .map_err(|error| Failure::of("open the keys of", &shown, error))?;
-        let views = SqliteViews::open(&beside(&database, "-views"))
-            .map_err(|error| Failure::of("open the views of", &shown, error))?;
-        let log: Arc<dyn leadline_log::LogBackend> = Arc::new(log);
+        let Stores { log, vault, views } =
+            Stores::open(&right, &clock, &ids, opening.create).await?;
         let commits = Options { on_fatal: Box::new(end_process), batch_appends };
         let parts = Parts {
             log: Arc::clone(&log),
-            vault: Arc::new(vault),
+            vault,
             clock,
             ids,
             commits,
             anonymous: opening.anonymous,
         };
-        let (engine, deadlines) =
+        let engine =
             Engine::start(parts).await.map_err(|error| Failure::of("start on", &shown, error))?;
-        let projections = Projections::open(&log, Arc::new(views))
+        let projections = Projections::open(&log, views, opening.views)
             .await
             .map_err(|error| Failure::of("open the views of", &shown, error))?;
         Ok(Self {
             engine,
             projections,
-            deadlines,
-            lock,
+            right,
+            uploads,
             metrics: recorder(),
             stop: CancellationToken::new(),
         })
@@ -131,19 +96,21 @@ impl Node {
 
     /// The API on this node, as a router to be called in this process.
     pub(crate) fn router(&self) -> Router {
-        leadline_http::router(self.api())
+        leadline_http::router(Api::new(self.api()))
     }
 
-    /// The API on this node.
-    pub(crate) fn api(&self) -> Api {
-        Api::new(ApiParts {
+    /// What the API on this node is made of.
+    pub(crate) fn api(&self) -> ApiParts {
+        ApiParts {
             engine: Arc::clone(&self.engine),
             projections: Arc::clone(&self.projections),
             metrics: self.metrics.clone(),
-            currency: Currency::EUR,
-            spool: beside(self.lock.database(), "-uploads"),
+            currency: CURRENCY,
+            spool: self.uploads.clone(),
             stop: self.stop.clone(),
-        })
+            delivery: None,
+            answers: true,
+        }
     }
 }
 

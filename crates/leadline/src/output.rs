@@ -111,17 +111,22 @@ pub(crate) fn csv(rows: &[Value], order: &[&str]) -> String {
     let mut text = line(columns.iter().cloned());
     for row in rows {
         text.push_str(&line(
-            columns.iter().map(|name| row.get(name).map(cell).unwrap_or_default()),
+            columns.iter().map(|name| row.get(name).map(csv_cell).unwrap_or_default()),
         ));
     }
     text
 }
 
+/// A value in one cell of CSV. Texts that a spreadsheet would take for formulas are disarmed.
+fn csv_cell(value: &Value) -> String {
+    let text = cell(value);
+    let formula = value.is_string() && text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
+    if formula { format!("'{text}") } else { text }
+}
+
 fn line(cells: impl Iterator<Item = String>) -> String {
     let quoted: Vec<String> = cells
         .map(|cell| {
-            // A spreadsheet takes these for formulas.
-            let cell = if cell.starts_with(['=', '+', '@']) { format!("'{cell}") } else { cell };
             if cell.contains([',', '"', '\n', '\r']) {
                 format!("\"{}\"", cell.replace('"', "\"\""))
             } else {
@@ -185,5 +190,14 @@ mod tests {
     fn csv_quotes_what_would_break_a_line_and_disarms_formulas() {
         let rows = [json!({"a": "x,\"y\"", "b": 1}), json!({"a": "=1+1", "c": null})];
         assert_eq!(csv(&rows, &["b", "a"]), "b,a,c\r\n1,\"x,\"\"y\"\"\",\r\n,'=1+1,\r\n");
+        for text in ["+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"] {
+            let csv = csv(&[json!({"a": text})], &[]);
+            assert_eq!(
+                csv.trim_start_matches("a\r\n").trim_start_matches('"').chars().next(),
+                Some('\''),
+                "{csv}"
+            );
+        }
+        assert_eq!(csv(&[json!({"a": -1})], &[]), "a\r\n-1\r\n", "a number is no formula");
     }
 }

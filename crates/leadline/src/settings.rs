@@ -1,8 +1,10 @@
 //! Configuration: options, environment and file, merged once.
 
 use crate::cli::{Global, LogFormat};
+use crate::database::{Database, Unsupported};
 use serde::Deserialize;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -27,11 +29,8 @@ pub(crate) enum Error {
         detail: String,
     },
     /// The database is of no kind that this version knows.
-    #[error("the database `{url}` is not supported; use sqlite:PATH, such as sqlite:leadline.db")]
-    Database {
-        /// As it was given, without what might be a password.
-        url: String,
-    },
+    #[error(transparent)]
+    Database(#[from] Unsupported),
 }
 
 /// The configuration file. Keys are the long names of the options.
@@ -39,19 +38,30 @@ pub(crate) enum Error {
 #[serde(deny_unknown_fields)]
 struct File {
     database: Option<String>,
+    nats: Option<String>,
+    nats_monitor: Option<String>,
     listen: Option<SocketAddr>,
     log_format: Option<String>,
+    rate_limit: Option<u32>,
 }
 
 /// What a run goes by.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    /// The SQLite file of the log.
-    pub(crate) database: PathBuf,
+    /// Where log, keys and views are kept.
+    pub(crate) database: Database,
+    /// The NATS servers that events are published to, where there are any.
+    pub(crate) nats: Option<String>,
+    /// Where a NATS server tells how it does.
+    pub(crate) nats_monitor: Option<String>,
+    /// Go on although the database may lose what it has confirmed.
+    pub(crate) accept_data_loss: bool,
     /// Where the server listens.
     pub(crate) listen: SocketAddr,
     /// How log lines are written.
     pub(crate) log_format: LogFormat,
+    /// Requests a second that each key may make of the server, where there is a limit.
+    pub(crate) rate_limit: Option<NonZeroU32>,
 }
 
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -73,9 +83,13 @@ impl Settings {
         };
         let database = global.database.clone().or(file.database);
         Ok(Self {
-            database: sqlite_path(database.as_deref().unwrap_or("sqlite:leadline.db"))?,
+            database: Database::parse(database.as_deref().unwrap_or("sqlite:leadline.db"))?,
+            nats: global.nats.clone().or(file.nats),
+            nats_monitor: global.nats_monitor.clone().or(file.nats_monitor),
+            accept_data_loss: global.i_accept_data_loss,
             listen: global.listen.or(file.listen).unwrap_or(LISTEN),
             log_format,
+            rate_limit: global.rate_limit.or(file.rate_limit).and_then(NonZeroU32::new),
         })
     }
 }
@@ -89,36 +103,12 @@ fn read(path: &Path) -> Result<File, Error> {
             detail.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next())
             && let Some(near) = leadline_capture::codec::nearest(
                 unknown,
-                ["database", "listen", "log_format"].into_iter(),
+                ["database", "nats", "nats_monitor", "listen", "log_format", "rate_limit"]
+                    .into_iter(),
             )
         {
             detail = format!("there is no key `{unknown}`; did you mean `{near}`?");
         }
         Error::Invalid { path: path.to_owned(), detail }
     })
-}
-
-fn sqlite_path(url: &str) -> Result<PathBuf, Error> {
-    match url.strip_prefix("sqlite:") {
-        Some(path) if !path.is_empty() => Ok(PathBuf::from(path.trim_start_matches("//"))),
-        _ => {
-            // What follows the colon may hold a password.
-            let url =
-                url.split_once(':').map_or_else(|| url.to_owned(), |(kind, _)| format!("{kind}:…"));
-            Err(Error::Database { url })
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sqlite_url_names_a_file_and_others_are_refused_without_their_password() {
-        assert_eq!(sqlite_path("sqlite:a.db").unwrap(), PathBuf::from("a.db"));
-        assert_eq!(sqlite_path("sqlite:///var/a.db").unwrap(), PathBuf::from("/var/a.db"));
-        let error = sqlite_path("postgres://me:secret@host/db").unwrap_err().to_string();
-        assert!(error.contains("sqlite:") && !error.contains("secret"), "{error}");
-    }
 }

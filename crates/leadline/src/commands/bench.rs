@@ -3,88 +3,130 @@
 //! The unit is a lead's life of four commands: `CaptureLead` with name, e-mail, telephone, source and channel, then
 //! `MarkMQL`, `AcceptSAL` and `QualifyLead`, with everything on: settling, policies, sealing, claims, triggers.
 
-mod disk;
+pub(super) mod disk;
 mod load;
 mod projection;
+mod publish;
 mod web;
 
-use crate::cli::BenchArgs;
+use crate::cli::{BenchArgs, BenchPart};
+use crate::database::{Database, Right};
+use crate::delivery::Delivery;
 use crate::failure::Failure;
-use crate::node::{Node, Opening, hold};
+use crate::node::{Node, Opening};
 use crate::output::say;
+use crate::scratch::Scratch;
+use crate::settings::Settings;
 use leadline_log::committer::BATCH_APPENDS_MAX;
 use load::{Measured, measure};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How many clients at once.
-const CLIENTS: [usize; 4] = [1, 16, 64, 256];
+/// Clients that commit one by one, to be compared with as many that share commits.
+const SINGLE_CLIENTS: usize = 64;
+/// Most clients of one measurement: what the committer's queue takes.
+const CLIENTS_MAX: usize = 4096;
 
-/// A scratch folder on the disk that is measured.
-struct Scratch(PathBuf);
+/// Events that a log may hold which is new: the shipped policies. A benchmark does not write into anybody's own.
+const NEW_LOG_EVENTS_MAX: u64 = 64;
 
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!(%error, "Could not remove the bench's scratch folder");
-        }
-    }
+/// What is measured on.
+enum Ground {
+    /// A file for each measurement.
+    Sqlite(Scratch),
+    /// The one database that was named.
+    Postgres(Right),
 }
 
 /// `bench`.
-pub(crate) async fn run(arguments: BenchArgs) -> Result<(), Failure> {
-    let folder = arguments
-        .dir
-        .unwrap_or_else(std::env::temp_dir)
-        .join(format!("leadline-bench-{}", std::process::id()));
-    std::fs::create_dir_all(&folder)
-        .map_err(|error| Failure::of("make", &folder.display(), error))?;
-    let scratch = Scratch(folder);
+pub(crate) async fn run(arguments: BenchArgs, settings: &Settings) -> Result<(), Failure> {
+    let scratch = Scratch::make(&arguments.dir.unwrap_or_else(std::env::temp_dir), "bench")?;
     let seconds = Duration::from_secs(arguments.seconds.clamp(1, 600));
-    let disk = disk::fsync(&scratch.0)
-        .map_err(|error| Failure::of("measure the disk at", &scratch.0.display(), error))?;
+    let disk = disk::fsync(scratch.path())
+        .map_err(|error| Failure::of("measure the disk at", &scratch.path().display(), error))?;
     say!("disk: {disk}");
+    let ground = Ground::find(scratch, settings).await?;
     say!(
         "each measurement: {} s; a lead's life of 4 commands; latencies per command\n",
         seconds.as_secs()
     );
     say!("{:<44} {:>12} {:>12} {:>9} {:>9}", "", "commands/s", "appends/s", "p50 µs", "p99 µs");
-    for clients in CLIENTS {
-        let node = node(&scratch, &format!("process-{clients}"), BATCH_APPENDS_MAX).await?;
-        let measured = measure(&load::in_process(&node), clients, seconds).await?;
-        print(&format!("in process, {clients} clients, group commit"), &measured);
+    let wanted = |part| arguments.only.is_empty() || arguments.only.contains(&part);
+    let clients = arguments.clients.iter().map(|clients| (*clients).clamp(1, CLIENTS_MAX));
+    if wanted(BenchPart::Process) {
+        for clients in clients.clone() {
+            let node = ground.node(&format!("process-{clients}"), BATCH_APPENDS_MAX).await?;
+            let measured = measure(&load::in_process(&node), clients, seconds).await?;
+            print(&format!("in process, {clients} clients, group commit"), &measured);
+            node.engine.close().await;
+        }
+    }
+    if wanted(BenchPart::Single) {
+        let node = ground.node("single", 1).await?;
+        let measured = measure(&load::in_process(&node), SINGLE_CLIENTS, seconds).await?;
+        print(&format!("in process, {SINGLE_CLIENTS} clients, committed one by one"), &measured);
         node.engine.close().await;
     }
-    let node = node(&scratch, "single", 1).await?;
-    let measured = measure(&load::in_process(&node), 64, seconds).await?;
-    print("in process, 64 clients, committed one by one", &measured);
-    node.engine.close().await;
-    for clients in CLIENTS {
-        let node = self::node(&scratch, &format!("web-{clients}"), BATCH_APPENDS_MAX).await?;
-        let served = web::serve(&node).await?;
-        let measured = measure(&served.client(), clients, seconds).await?;
-        print(&format!("over HTTP, {clients} connections"), &measured);
-        served.stop().await;
+    if wanted(BenchPart::Http) {
+        for clients in clients {
+            let node = ground.node(&format!("web-{clients}"), BATCH_APPENDS_MAX).await?;
+            let served = web::serve(&node).await?;
+            let measured = measure(&served.client(), clients, seconds).await?;
+            print(&format!("over HTTP, {clients} connections"), &measured);
+            served.stop().await;
+            node.engine.close().await;
+        }
+    }
+    let delivery = match &settings.nats {
+        Some(servers) => Some(Delivery::open(servers).await?),
+        None => None,
+    };
+    if let (true, Some(delivery)) = (wanted(BenchPart::Publish), &delivery) {
+        let node = ground.node("publish", BATCH_APPENDS_MAX).await?;
+        let published = publish::rate(&node, delivery, seconds).await?;
+        say!("\npublishing to NATS: {published}");
         node.engine.close().await;
     }
-    let node = self::node(&scratch, "lag", BATCH_APPENDS_MAX).await?;
-    let lag = projection::lag(&node, seconds).await?;
-    say!("\nprojection lag, all views, at {} commands/s open loop: {lag}", projection::RATE);
-    node.engine.close().await;
+    if wanted(BenchPart::Lag) {
+        let node = ground.node("lag", BATCH_APPENDS_MAX).await?;
+        let lag = projection::lag(&node, delivery.as_ref(), seconds).await?;
+        let road = if delivery.is_some() { "through JetStream" } else { "from the log" };
+        say!(
+            "\nprojection lag, all views, {road}, at {} commands/s open loop: {lag}",
+            projection::RATE
+        );
+        node.engine.close().await;
+    }
     Ok(())
 }
 
-async fn node(
-    scratch: &Scratch,
-    name: &str,
-    batch_appends_max: usize,
-) -> Result<Arc<Node>, Failure> {
-    let database = scratch.0.join(format!("{name}.db"));
-    let lock = hold(&database)?
-        .map_err(|_| Failure::plain("the scratch database is in use".to_owned()))?;
-    let opening = Opening { create: true, anonymous: None };
-    Ok(Arc::new(Node::open_with(lock, opening, batch_appends_max).await?))
+impl Ground {
+    async fn find(scratch: Scratch, settings: &Settings) -> Result<Self, Failure> {
+        let Database::Postgres(_) = &settings.database else { return Ok(Self::Sqlite(scratch)) };
+        let right = settings.database.hold_alone()?.accepting_data_loss(settings.accept_data_loss);
+        let ground = Self::Postgres(right);
+        let node = ground.node("", BATCH_APPENDS_MAX).await?;
+        let head = node.engine.head().borrow().0;
+        node.engine.close().await;
+        if head > NEW_LOG_EVENTS_MAX {
+            return Err(Failure::plain(format!(
+                "the database `{}` holds a log of {head} events; name an empty one, which may be dropped afterwards",
+                settings.database
+            )));
+        }
+        say!("database: {}", settings.database);
+        Ok(ground)
+    }
+
+    async fn node(&self, name: &str, batch_appends_max: usize) -> Result<Arc<Node>, Failure> {
+        let right = match self {
+            Self::Sqlite(scratch) => {
+                Database::Sqlite(scratch.path().join(format!("{name}.db"))).hold_alone()?
+            }
+            Self::Postgres(right) => right.clone(),
+        };
+        Ok(Arc::new(Node::open_with(right, Opening::plain(true), batch_appends_max).await?))
+    }
 }
 
 fn print(name: &str, measured: &Measured) {

@@ -3,9 +3,11 @@
 use super::{Held, held};
 use crate::cli::ImportArgs;
 use crate::client::Caller;
+use crate::database::Database;
 use crate::failure::Failure;
 use crate::node::{Node, Opening};
 use crate::output::say;
+use crate::scratch::Scratch;
 use crate::settings::Settings;
 use axum::body::Body;
 use axum::http::Method;
@@ -18,6 +20,7 @@ use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::io::ReaderStream;
 
 /// `import`.
 pub(crate) async fn run(arguments: ImportArgs, settings: &Settings) -> Result<(), Failure> {
@@ -27,16 +30,27 @@ pub(crate) async fn run(arguments: ImportArgs, settings: &Settings) -> Result<()
         };
         return through(&Caller::remote(server, key), &arguments).await;
     }
-    let lock = match held(settings)? {
-        Held::ByServer(server) => {
-            return through(&Caller::remote(&server.address, server.bearer), &arguments).await;
-        }
-        Held::Here(lock) => lock,
-    };
     let source = Source::File(arguments.file.clone());
     let bytes =
         source.bytes().map_err(|error| Failure::of("import", &arguments.file.display(), error))?;
-    let node = Node::open(lock, Opening { create: true, anonymous: None }).await?;
+    // Held to the end of the run.
+    let (_scratch, right) = if arguments.dry_run && settings.database.is_missing() {
+        say!(
+            "There is no database `{}` yet: the file is checked against a new one, which is not kept.",
+            settings.database
+        );
+        let scratch = Scratch::make(&std::env::temp_dir(), "dry-run")?;
+        let right = Database::Sqlite(scratch.path().join("dry-run.db")).hold_alone()?;
+        (Some(scratch), right)
+    } else {
+        match held(settings)? {
+            Held::ByServer(server) => {
+                return through(&Caller::remote(&server.address, server.bearer), &arguments).await;
+            }
+            Held::Here(right) => (None, right),
+        }
+    };
+    let node = Node::open(right, Opening::plain(true)).await?;
     let options = Options { lines: lines(&arguments), dry_run: arguments.dry_run };
     let outcome = import(&node.engine, source, bytes, options).await;
     node.engine.close().await;
@@ -171,9 +185,10 @@ fn report_of(state: &Value) -> Report {
 /// Hands the file to a server, and waits until it has run it.
 async fn through(caller: &Caller, arguments: &ImportArgs) -> Result<(), Failure> {
     let shown = arguments.file.display().to_string();
-    let bytes = tokio::fs::read(&arguments.file)
+    let file = tokio::fs::File::open(&arguments.file)
         .await
         .map_err(|error| Failure::of("read", &shown, error))?;
+    let body = Body::from_stream(ReaderStream::new(file));
     let gzip = Path::new(&arguments.file)
         .extension()
         .is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
@@ -186,7 +201,7 @@ async fn through(caller: &Caller, arguments: &ImportArgs) -> Result<(), Failure>
         "/v1/imports?dry_run={}&strict={}&enforce_policies={}",
         arguments.dry_run, arguments.strict, arguments.enforce_policies
     );
-    let begun = caller.call(Method::POST, &path, Body::from(bytes), encoding).await?;
+    let begun = caller.call(Method::POST, &path, body, encoding).await?;
     let id = begun.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
     let bar = super::spinner("importing through the server");
     loop {

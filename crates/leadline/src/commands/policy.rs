@@ -46,7 +46,7 @@ pub(crate) async fn run(command: PolicyCommand, settings: &Settings) -> Result<(
                     .to_string()
                     .into(),
             };
-            let (caller, node) = caller(settings, true).await?;
+            let (caller, node) = caller(settings, false).await?;
             let path = format!("/v1/policies/{}/activate", encoded(&policy));
             let body = if from.is_null() { json!({}) } else { json!({"effective_from": from}) };
             let reply = caller.post(&path, &body).await;

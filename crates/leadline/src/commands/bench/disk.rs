@@ -11,18 +11,32 @@ const PAGE: [u8; 4096] = [7; 4096];
 
 /// Medians of 4 KiB writes with `fdatasync`: over what is there, as a reused write-ahead log does, and at the end of
 /// a growing file.
-pub(super) fn fsync(folder: &Path) -> std::io::Result<String> {
+pub(in crate::commands) fn fsync(folder: &Path) -> std::io::Result<Times> {
     let path = folder.join("fsync");
     let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(&path)?;
     let growing = median(&mut file)?;
     file.seek(SeekFrom::Start(0))?;
     let over = median(&mut file)?;
     std::fs::remove_file(&path)?;
-    Ok(format!(
-        "fdatasync {} µs over what is there, {} µs at the end of a growing file (medians of {WRITES})",
-        over.as_micros(),
-        growing.as_micros()
-    ))
+    Ok(Times { over, growing })
+}
+
+/// Medians.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::commands) struct Times {
+    pub(in crate::commands) over: Duration,
+    growing: Duration,
+}
+
+impl std::fmt::Display for Times {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            formatter,
+            "fdatasync {} µs over what is there, {} µs at the end of a growing file (medians of {WRITES})",
+            self.over.as_micros(),
+            self.growing.as_micros()
+        )
+    }
 }
 
 fn median(file: &mut std::fs::File) -> std::io::Result<Duration> {

@@ -12,6 +12,7 @@ use leadline_engine::{Body, Caller, Engine, Error, Idempotency, Reply, Role, Sub
 use leadline_events::PersonalFields;
 use leadline_log::Position;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -169,6 +170,17 @@ impl Measured {
     }
 }
 
+/// Lives of one client, at most.
+const LIVES_MAX: u64 = 1_000_000;
+/// Numbers of one measurement: a telephone number takes no more digits.
+const NUMBERS: u64 = 5_000_000_000;
+
+/// The first number of the next measurement: measurements may share a database, and everybody in it is somebody else.
+pub(super) fn first_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(NUMBERS, Ordering::Relaxed)
+}
+
 /// Lets `clients` live lives one after the other for `time`.
 pub(super) async fn measure(
     service: &impl Service,
@@ -180,10 +192,11 @@ pub(super) async fn measure(
         connections.push(service.connect().await?);
     }
     let head = service.head();
+    let numbers = first_number();
     let begun = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
     for (index, connection) in connections.into_iter().enumerate() {
-        let first = u64::try_from(index).unwrap_or(0) * 10_000_000;
+        let first = numbers + u64::try_from(index).unwrap_or(0) * LIVES_MAX;
         tasks.spawn(live(connection, first, begun + time));
     }
     let mut latencies = Vec::new();

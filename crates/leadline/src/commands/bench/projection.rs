@@ -1,6 +1,8 @@
 //! How far views are behind commands, at a steady rate.
 
 use super::load::{LIFE, submission};
+use crate::cli::ServeRole;
+use crate::delivery::Delivery;
 use crate::failure::Failure;
 use crate::node::Node;
 use leadline_log::Position;
@@ -16,16 +18,30 @@ pub(super) const RATE: u64 = 2_000;
 type Waiting = Arc<Mutex<VecDeque<(Position, Instant)>>>;
 
 /// The time from a command's reply until every view has applied it: median, p99 and worst.
-pub(super) async fn lag(node: &Arc<Node>, time: Duration) -> Result<String, Failure> {
+/// Events come through `delivery` where there is one, which is published to here as well.
+pub(super) async fn lag(
+    node: &Arc<Node>,
+    delivery: Option<&Delivery>,
+    time: Duration,
+) -> Result<String, Failure> {
     let tasks = TaskTracker::new();
+    if let Some(delivery) = delivery {
+        delivery.work(&[ServeRole::Publish], node, &tasks);
+        delivery.published(*node.engine.head().borrow()).await;
+    }
+    node.projections
+        .catch_up(&node.engine)
+        .await
+        .map_err(|error| Failure::of("catch up", &"the views", error))?;
+    let road = delivery.map(|delivery| delivery.subscription(node));
     let waiting: Waiting = Arc::default();
     let (projecting, stop) = (Arc::clone(node), node.stop.clone());
-    tasks.spawn(async move { projecting.projections.run(&projecting.engine, stop).await });
+    tasks.spawn(async move { projecting.projections.run(&projecting.engine, road, stop).await });
     let watching = tasks.spawn(watch(Arc::clone(node), Arc::clone(&waiting)));
     let mut tick = tokio::time::interval(Duration::from_micros(1_000_000 * 4 / RATE));
     tick.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let end = Instant::now() + time;
-    let mut number = 0;
+    let mut number = super::load::first_number();
     while Instant::now() < end {
         tick.tick().await;
         number += 1;

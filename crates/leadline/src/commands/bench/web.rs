@@ -30,7 +30,7 @@ pub(super) async fn serve(node: &Arc<Node>) -> Result<Served, Failure> {
     let key =
         node.engine.local_key("bench").map_err(|error| Failure::of("make", &"a key", error))?;
     let tasks = TaskTracker::new();
-    let api = node.api();
+    let api = leadline_http::Api::new(node.api());
     tasks.spawn(async move {
         if let Err(error) = leadline_http::serve(listener, api).await {
             tracing::error!(%error, "The benchmark's server ended");

@@ -1,0 +1,190 @@
+//! The way to NATS: who publishes, who receives, and what is told of it.
+
+use crate::captures::Captures;
+use crate::cli::ServeRole;
+use crate::failure::Failure;
+use crate::node::{CURRENCY, Node};
+use leadline_bus::connection::{Connection, Settings, State};
+use leadline_bus::inbox::{self, Inbox};
+use leadline_bus::publisher::{Progress, Publisher};
+use leadline_bus::{Subscription, head, published, stream};
+use leadline_http::DeliveryReport;
+use leadline_log::Position;
+use leadline_log::clock::System;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+/// What to do about a stream that is no copy of the log.
+const ASTRAY: &str = "where the log was restored from a backup, stop all processes, run `leadline log new-epoch`, and start them";
+/// How often a process looks how far the stream of events has come.
+const LOOK: Duration = Duration::from_millis(400);
+/// After how long without an event the stream of events is taken for stalled, where the log has gone on.
+const STALLED: Duration = Duration::from_secs(1);
+
+/// How far the stream of events has come.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stream {
+    /// The last position in it; nothing where it is not known.
+    position: Option<Position>,
+    /// Whether the log has gone on without it: nobody publishes.
+    stalled: bool,
+}
+
+/// What readiness and metrics tell of the publisher.
+fn publisher(progress: &Progress) -> serde_json::Value {
+    let stopped = f64::from(u8::from(progress.trouble.is_some()));
+    metrics::gauge!("leadline_publisher_stopped").set(stopped);
+    metrics::counter!("leadline_publisher_interruptions_total").absolute(progress.interruptions);
+    json!({
+        "position": progress.position.0,
+        "trouble": progress.trouble,
+        "cure": progress.astray.then_some(ASTRAY),
+        "interruptions": progress.interruptions,
+        "last_interruption": progress.last_interruption,
+    })
+}
+
+/// The way to NATS.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    connection: Connection,
+    /// How far this process has published.
+    published: watch::Sender<Option<Progress>>,
+    /// How far the stream of events has come, whoever publishes.
+    stream: watch::Sender<Stream>,
+}
+
+impl Delivery {
+    /// Connects; a server that is not there yet is tried until it is.
+    pub(crate) async fn open(servers: &str) -> Result<Self, Failure> {
+        let connection = Connection::open(&Settings::new(servers))
+            .await
+            .map_err(|error| Failure::of("connect to", &"NATS", error))?;
+        Ok(Self {
+            connection,
+            published: watch::Sender::new(None),
+            stream: watch::Sender::default(),
+        })
+    }
+
+    /// What readiness tells of it.
+    pub(crate) fn report(&self) -> DeliveryReport {
+        let (state, published) = (self.connection.state(), self.published.subscribe());
+        let stream = self.stream.subscribe();
+        Arc::new(move || {
+            let connected = *state.borrow() != State::Disconnected;
+            metrics::gauge!("leadline_nats_connected").set(if connected { 1.0 } else { 0.0 });
+            let told = published.borrow().as_ref().map(publisher);
+            let astray = published.borrow().as_ref().is_some_and(|progress| progress.astray);
+            let Stream { position, stalled } = *stream.borrow();
+            metrics::gauge!("leadline_publishing_stalled").set(f64::from(u8::from(stalled)));
+            let position = position.map(|position| position.0);
+            json!({
+                "ready": !astray,
+                "connected": connected,
+                "published": position,
+                "stalled": stalled,
+                "publisher": told,
+            })
+        })
+    }
+
+    /// Events by way of NATS, for the projector.
+    pub(crate) fn subscription(&self, node: &Node) -> Box<dyn leadline_log::delivery::Delivery> {
+        Box::new(Subscription::new(self.connection.clone(), node.engine.log()))
+    }
+
+    /// Waits until this process has published everything up to `position`.
+    pub(crate) async fn published(&self, position: Position) {
+        let mut published = self.published.subscribe();
+        let reached = published.wait_for(|progress| {
+            progress.as_ref().is_some_and(|progress| progress.position >= position)
+        });
+        // The sender is here.
+        drop(reached.await);
+    }
+
+    /// Does what these roles have to do with NATS.
+    pub(crate) fn work(&self, roles: &[ServeRole], node: &Node, tasks: &TaskTracker) {
+        let log = node.engine.log().identity();
+        self.exchange_heads(node, tasks);
+        self.watch_stream(node, tasks);
+        if roles.contains(&ServeRole::Api) {
+            let captures = Captures { engine: Arc::clone(&node.engine), currency: CURRENCY };
+            let settings = inbox::Settings::default();
+            let inbox = Inbox::new(self.connection.clone(), settings, Arc::new(captures));
+            let stop = node.stop.clone();
+            tasks.spawn(async move { inbox.run(stop).await });
+        }
+        if roles.contains(&ServeRole::Publish) {
+            let publisher = Publisher::new(
+                self.connection.clone(),
+                node.engine.log(),
+                node.engine.tailer(),
+                Arc::new(System),
+                stream::Settings::events(),
+            );
+            let (mut progress, told) = (publisher.progress(), self.published.clone());
+            let stop = node.stop.clone();
+            tasks.spawn(async move {
+                loop {
+                    told.send_replace(Some(progress.borrow_and_update().clone()));
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        moved = progress.changed() => if moved.is_err() { return },
+                    }
+                }
+            });
+            let stop = node.stop.clone();
+            tracing::info!(log.id = %log.id, "Publishing the log to NATS");
+            tasks.spawn(async move { publisher.run(stop).await });
+        }
+    }
+
+    /// Looks again and again whether the stream of events follows the log.
+    fn watch_stream(&self, node: &Node, tasks: &TaskTracker) {
+        let log = node.engine.log().identity();
+        let (connection, told) = (self.connection.clone(), self.stream.clone());
+        let (head, stop) = (node.engine.head(), node.stop.clone());
+        let watching = async move {
+            let mut moved = Instant::now();
+            loop {
+                let position = published(&connection, log).await;
+                if position != told.borrow().position
+                    || position.unwrap_or_default() >= *head.borrow()
+                {
+                    moved = Instant::now();
+                }
+                told.send_replace(Stream { position, stalled: moved.elapsed() >= STALLED });
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        tasks.spawn(async move { stop.run_until_cancelled(watching).await });
+    }
+
+    /// Tells other processes how far this one has brought the log, and listens how far they have.
+    fn exchange_heads(&self, node: &Node, tasks: &TaskTracker) {
+        let log = node.engine.log().identity();
+        let (connection, engine, stop) =
+            (self.connection.clone(), Arc::clone(&node.engine), node.stop.clone());
+        tasks.spawn(async move { head::announce(&connection, log, engine.head(), &stop).await });
+        let (told, mut heard) = watch::channel(Position::START);
+        let (connection, stop) = (self.connection.clone(), node.stop.clone());
+        tasks.spawn(async move {
+            if let Err(error) = head::listen(&connection, log, told, &stop).await {
+                tracing::warn!(%error, "Heads are not heard; the log is looked at instead");
+            }
+        });
+        let engine = Arc::clone(&node.engine);
+        tasks.spawn(async move {
+            while heard.changed().await.is_ok() {
+                let position = *heard.borrow_and_update();
+                engine.announce(position);
+            }
+        });
+    }
+}
