@@ -2,7 +2,7 @@
 
 use crate::metadata::Workspace;
 use crate::run::{Error, Runner};
-use crate::{root, tidy, vectors};
+use crate::{root, services, tidy, vectors};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -17,6 +17,8 @@ struct Step {
 enum Action {
     /// By a program.
     Run(Command),
+    /// By a program, with a throw-away Postgres to itself.
+    RunWithServices(Command),
     /// Here: `tidy`.
     Tidy,
     /// Here: the acceptance cases in these files.
@@ -76,6 +78,12 @@ pub(crate) fn bench(arguments: &[String]) -> Result<bool, Error> {
 fn perform(runner: &Runner, action: Action) -> Result<Outcome, Error> {
     let passed = match action {
         Action::Run(mut command) => runner.run(&mut command)?,
+        Action::RunWithServices(mut command) => {
+            let postgres = services::Postgres::start(runner)?;
+            command.env("LEADLINE_TEST_POSTGRES", &postgres.url);
+            command.env("LEADLINE_TEST_NATS_SERVER", services::nats_server()?);
+            runner.run(&mut command)?
+        }
         Action::Tidy => tidy::report(root())?,
         Action::Vectors(files) => vectors::report(&files)?,
         Action::Skip(reason) => {
@@ -91,12 +99,18 @@ fn steps(workspace: &Workspace) -> Vec<Step> {
     let mut tests = if has_nextest() {
         cargo(&["nextest", "run", "--workspace", "--locked", "--profile", "ci"])
     } else {
-        let targets = ["--lib", "--bins", "--tests"];
+        let targets = ["--lib", "--bins", "--examples", "--tests"];
         let mut tests = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
         tests.args(targets);
         tests
     };
     tests.env("LEADLINE_BIN", &binary);
+    let mut on_postgres = if has_nextest() {
+        cargo(&["nextest", "run", "--package", "leadline-tests", "--locked", "--profile", "ci"])
+    } else {
+        cargo(&["test", "--package", "leadline-tests", "--locked", "--no-fail-fast"])
+    };
+    on_postgres.env("LEADLINE_BIN", &binary).env("LEADLINE_TEST_DATABASE", "postgres");
     let mut documents = cargo(&["doc", "--workspace", "--locked", "--no-deps"]);
     documents.env("RUSTDOCFLAGS", "-D warnings");
     let lints =
@@ -107,7 +121,8 @@ fn steps(workspace: &Workspace) -> Vec<Step> {
         Step { name: "tidy", action: Action::Tidy },
         run("clippy", lints),
         run("build", build_release()),
-        run("tests", tests),
+        Step { name: "tests", action: Action::RunWithServices(tests) },
+        Step { name: "tests-on-postgres", action: Action::RunWithServices(on_postgres) },
         run("doc-tests", cargo(&["test", "--workspace", "--locked", "--doc", "--quiet"])),
         run("doc", documents),
         Step { name: "deny", action: deny() },

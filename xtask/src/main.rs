@@ -4,6 +4,7 @@
 mod check;
 mod metadata;
 mod run;
+mod services;
 mod tidy;
 mod vectors;
 
@@ -29,6 +30,8 @@ enum Task {
     },
     /// Check what no compiler checks: arrows between crates, tables that must match the code, words, sizes.
     Tidy,
+    /// Start a throw-away Postgres and nats-server for tests, print where they are, stop them at Ctrl-C.
+    Services,
     /// Build the release binary and run its load generator.
     Bench {
         /// Passed on to `leadline bench`.
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
     let done = match task {
         Task::Test { steps } => check::test(&steps),
         Task::Tidy => tidy::report(root()),
+        Task::Services => services::serve(),
         Task::Bench { arguments } => check::bench(&arguments),
         Task::Vectors { files } => vectors::report(&files),
     };

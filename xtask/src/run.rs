@@ -11,7 +11,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -65,6 +65,8 @@ struct Shared {
 struct Now {
     /// The group that is running, by the process that leads it.
     group: Option<Pid>,
+    /// Programs that run beside, and stay when others have ended.
+    beside: Vec<Pid>,
     /// Whether a signal has come.
     stopped: bool,
 }
@@ -97,14 +99,32 @@ impl Runner {
         Ok(Self { shared })
     }
 
+    /// Starts a program that runs beside the others until whoever is given it ends it. Signals do not reach it.
+    ///
+    /// # Errors
+    /// It could not be started, or a signal has come.
+    pub(crate) fn start(&self, command: &mut Command) -> Result<Child, Error> {
+        command.process_group(0).stdin(Stdio::null());
+        let mut now = self.shared.lock();
+        if now.stopped {
+            return Err(Error::Stopped);
+        }
+        let child = command.spawn().map_err(|error| failed(error, command))?;
+        now.beside.extend(i32::try_from(child.id()).ok().and_then(Pid::from_raw));
+        Ok(child)
+    }
+
+    /// Waits for a signal.
+    pub(crate) fn until_stopped(&self) {
+        let now = self.shared.lock();
+        drop(self.shared.ended.wait_while(now, |now| !now.stopped));
+    }
+
     /// Runs `command` to its end; whether it succeeded. Nothing that it started is left.
     ///
     /// # Errors
     /// It could not be started, or a signal has come.
     pub(crate) fn run(&self, command: &mut Command) -> Result<bool, Error> {
-        let failed = |error: io::Error, program: &Command| {
-            Error::failed(format!("run {}", program.get_program().display()), error)
-        };
         command.process_group(0).stdin(Stdio::null());
         let mut child = {
             let mut now = self.shared.lock();
@@ -122,7 +142,8 @@ impl Runner {
             ignore(kill_process_group(group, Signal::KILL));
         }
         let status = child.wait().map_err(|error| failed(error, command))?;
-        sweep();
+        let beside = self.shared.lock().beside.clone();
+        sweep(&beside);
         let mut now = self.shared.lock();
         now.group = None;
         self.shared.ended.notify_all();
@@ -134,6 +155,7 @@ impl Runner {
 fn stop(shared: &Shared) {
     let mut now = shared.lock();
     now.stopped = true;
+    shared.ended.notify_all();
     let Some(group) = now.group else { return };
     ignore(kill_process_group(group, Signal::TERM));
     let waited = shared.ended.wait_timeout_while(now, GRACE, |now| now.group == Some(group));
@@ -148,10 +170,15 @@ fn wait_for(child: Pid, options: WaitIdOptions) {
     while matches!(waitid(WaitId::Pid(child), options), Err(rustix::io::Errno::INTR)) {}
 }
 
-/// Ends and reaps the children that are left: orphans of programs that have ended.
-fn sweep() {
+fn failed(error: io::Error, program: &Command) -> Error {
+    Error::failed(format!("run {}", program.get_program().display()), error)
+}
+
+/// Ends and reaps the children that are left but for those that run beside: orphans of programs that have ended.
+fn sweep(beside: &[Pid]) {
     loop {
-        let orphans = children();
+        let mut orphans = children();
+        orphans.retain(|orphan| !beside.contains(orphan));
         if orphans.is_empty() {
             return;
         }
@@ -178,7 +205,7 @@ fn children() -> Vec<Pid> {
 }
 
 /// Ending what has ended already is no failure.
-fn ignore(_: Result<(), rustix::io::Errno>) {}
+pub(crate) fn ignore(_: Result<(), rustix::io::Errno>) {}
 
 #[cfg(test)]
 mod tests {
@@ -204,6 +231,12 @@ mod tests {
             let number = Pid::from_raw(number.trim().parse().unwrap()).unwrap();
             assert!(rustix::process::test_kill_process(number).is_err(), "{file} is left");
         }
+        // What runs beside stays.
+        let mut beside = runner.start(Command::new("sleep").arg("600")).unwrap();
+        assert!(runner.run(&mut shell("exit 0")).unwrap());
+        assert!(beside.try_wait().unwrap().is_none());
+        beside.kill().unwrap();
+        beside.wait().unwrap();
         let missing = runner.run(&mut Command::new("no-such-program")).unwrap_err();
         assert!(missing.to_string().starts_with("could not run no-such-program"), "{missing}");
         // A signal ends what runs, and what would have run next does not start.

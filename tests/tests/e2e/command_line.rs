@@ -37,7 +37,7 @@ fn told(ran: &Ran, code: i32, part: &str) {
 
 #[test]
 fn every_command_says_how_it_is_used() {
-    let place = Place::new();
+    let place = Place::of_files();
     let help = place.run(&["--help"]).done();
     for command in COMMANDS {
         assert!(help.stdout.contains(command[0]), "{}", help.stdout);
@@ -54,7 +54,7 @@ fn every_command_says_how_it_is_used() {
 
 #[test]
 fn a_mistake_on_the_command_line_is_exit_code_2_and_names_what_was_probably_meant() {
-    let place = Place::new();
+    let place = Place::of_files();
     told(&place.run(&["view", "pipeline", "--as-off", "1"]), 2, "--as-of");
     told(&place.run(&["serv"]), 2, "serve");
     told(&place.run(&["view", "pipeline", "--format", "jsn"]), 2, "json");
@@ -77,7 +77,7 @@ fn a_mistake_on_the_command_line_is_exit_code_2_and_names_what_was_probably_mean
 
 #[test]
 fn settings_come_from_options_then_the_environment_then_the_file() {
-    let place = Place::new();
+    let place = Place::of_files();
     let config = place.file("leadline.toml", "database = \"sqlite:from-file.db\"\n");
     let run = |arguments: &[&str], environment: Option<&str>| {
         let mut command = Command::new(binary());
@@ -89,17 +89,41 @@ fn settings_come_from_options_then_the_environment_then_the_file() {
         assert!(command.output().unwrap().status.success());
     };
     let exists = |name: &str| place.folder().join(name).exists();
-    run(&["key", "list"], None);
+    let make = ["key", "create", "--role", "admin", "--label", "ann"];
+    run(&make, None);
     assert!(exists("from-file.db") && !exists("from-environment.db"));
-    run(&["key", "list"], Some("sqlite:from-environment.db"));
+    run(&make, Some("sqlite:from-environment.db"));
     assert!(exists("from-environment.db") && !exists("from-option.db"));
-    run(&["--database", "sqlite:from-option.db", "key", "list"], Some("sqlite:other.db"));
+    let option = [&["--database", "sqlite:from-option.db"][..], &make].concat();
+    run(&option, Some("sqlite:other.db"));
     assert!(exists("from-option.db") && !exists("other.db"));
 }
 
 #[test]
+fn what_changes_nothing_makes_no_database() {
+    let place = Place::of_files();
+    let line = r#"{"id":"1","at":"2026-01-01T09:00:00Z","cmd":"CaptureLead","lead":"a"}"#;
+    let feed = place.file("feed.jsonl", line);
+    for arguments in [
+        &["key", "list"][..],
+        &["key", "revoke", "lk000000000000"],
+        &["policy", "activate", "none@1"],
+        &["view", "pipeline"],
+    ] {
+        told(&place.run(arguments), 1, "there is no database");
+    }
+    let checked = place.run(&["import", feed.to_str().unwrap(), "--dry-run"]).done().stdout;
+    assert!(checked.contains("checked 1 lines"), "{checked}");
+    let database = place.database().display().to_string();
+    for file in ["", ".lock", "-keys", "-views", "-uploads"] {
+        let file = format!("{database}{file}");
+        assert!(!std::path::Path::new(&file).exists(), "{file}");
+    }
+}
+
+#[test]
 fn exit_codes_tell_a_failure_from_a_mistake_from_a_refusal() {
-    let place = Place::new();
+    let place = Place::of_files();
     told(&place.run(&["view", "pipeline"]), 1, "there is no database");
     told(&place.run(&["import", "nothing.jsonl"]), 1, "nothing.jsonl");
     place.key("admin");
@@ -118,13 +142,13 @@ fn exit_codes_tell_a_failure_from_a_mistake_from_a_refusal() {
     told(&place.run(&publish), 3, "version_immutable");
     let busy = place.serve();
     told(&place.run(&["serve"]), 1, busy.address());
-    let other = Place::new();
+    let other = Place::of_files();
     told(&other.run(&["--listen", busy.address(), "serve"]), 1, "choose another with --listen");
 }
 
 #[test]
 fn keys_are_made_listed_and_revoked() {
-    let place = Place::new();
+    let place = Place::of_files();
     let key = place.key("sales");
     let (id, secret) = key.split_once('.').unwrap();
     told(&place.run(&["key", "create", "--role", "king", "--label", "x"]), 2, "admin, marketing");
@@ -141,7 +165,7 @@ fn keys_are_made_listed_and_revoked() {
 
 #[test]
 fn policies_are_checked_published_and_put_in_force_from_json_and_toml() {
-    let place = Place::new();
+    let place = Place::of_files();
     let good = place.file(
         "short.toml",
         "kind = \"attribution\"\nname = \"short\"\nversion = 1\nhalf_life_seconds = 86400\n",
@@ -159,7 +183,7 @@ fn policies_are_checked_published_and_put_in_force_from_json_and_toml() {
 
 #[test]
 fn commands_answer_the_same_through_a_server_as_without_one() {
-    let place = Place::new();
+    let place = Place::of_files();
     let feed = concat!(
         r#"{"id":"1","at":"2026-01-05T09:00:00Z","cmd":"CaptureLead","lead":"a","source":"Web","company":"A"}"#,
         "\n",
@@ -194,7 +218,7 @@ fn commands_answer_the_same_through_a_server_as_without_one() {
 
 #[test]
 fn a_demo_that_exits_prints_three_tables_and_leaves_nothing() {
-    let place = Place::new();
+    let place = Place::of_files();
     let scratch = place.folder().join("scratch");
     std::fs::create_dir(&scratch).unwrap();
     let mut command = place.command(&["demo", "--exit"]);
@@ -212,7 +236,7 @@ fn a_demo_that_exits_prints_three_tables_and_leaves_nothing() {
 
 #[test]
 fn a_demo_serves_every_address_that_it_prints() {
-    let place = Place::new();
+    let place = Place::of_files();
     let mut child = crate::support::place::Running {
         child: place
             .command(&["demo", "--listen", "127.0.0.1:0"])

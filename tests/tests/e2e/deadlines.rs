@@ -1,113 +1,101 @@
 //! Deadlines across restarts, on a clock that the test sets.
 
+use crate::support::engine::{SetClock, capture, command, hours, imported, open, run_timer, types};
 use crate::support::place::Place;
-use leadline_domain::actor::{Actor, ActorKind};
 use leadline_domain::decision::Mode;
-use leadline_domain::sealed::Field;
+use leadline_domain::id::LeadId;
 use leadline_domain::{Timestamp, lead};
-use leadline_engine::{
-    Body, Caller, Deadlines, Engine, Idempotency, Parts, Reply, Role, Submission, Target, timer,
-};
-use leadline_events::PersonalFields;
-use leadline_log::clock::{Clock, System};
-use leadline_log::committer::Options;
-use leadline_store::sqlite::lock::Lock;
-use leadline_store::sqlite::log::SqliteLog;
-use leadline_store::sqlite::vault::SqliteVault;
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use leadline_engine::{Engine, Target, timer};
+use leadline_log::Position;
 use uuid::Uuid;
 
-const HOUR: i64 = 3_600_000;
-
-#[derive(Debug)]
-struct SetClock(AtomicI64);
-
-impl Clock for SetClock {
-    fn now_millis(&self) -> i64 {
-        self.0.load(Ordering::Relaxed)
-    }
+async fn captured(engine: &Engine, email: &str) -> Uuid {
+    engine.execute(capture(Target::New, email)).await.unwrap().target.key()
 }
 
-/// A Monday morning.
-fn monday() -> Timestamp {
-    Timestamp::parse("2026-03-02T08:00:00Z").unwrap()
-}
-
-async fn open(database: &Path, clock: &Arc<SetClock>) -> (Arc<Engine>, Deadlines) {
-    let lock = Arc::new(Lock::acquire(database).unwrap());
-    let clock: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
-    let log = SqliteLog::open(lock, Arc::clone(&clock), &System, true).unwrap();
-    let keys = database.with_extension("keys");
-    let vault = SqliteVault::open(&keys, Arc::new(System), true).unwrap();
-    let parts = Parts {
-        log: Arc::new(log),
-        vault: Arc::new(vault),
-        clock,
-        ids: Arc::new(System),
-        commits: Options::default(),
-        anonymous: None,
-    };
-    Engine::start(parts).await.unwrap()
-}
-
-async fn send(engine: &Engine, target: Target, command: lead::Command) -> Reply {
-    let mut personal = PersonalFields::default();
-    if matches!(command, lead::Command::Capture(_)) {
-        personal.set(Field::Email, "ada@example.org".to_owned());
-    }
-    let actor = Actor { kind: ActorKind::Person, id: "mia".to_owned(), on_behalf_of: None };
-    let submission = Submission {
-        idempotency: Idempotency::None,
-        caller: Caller { actor, role: Role::Admin },
-        target,
-        body: Body::Lead(command),
-        personal,
-        note: None,
-        account_key: None,
-        payload: serde_json::value::RawValue::from_string("{}".to_owned()).unwrap(),
-        occurred_at: None,
-        now: None,
-        if_version: None,
-        mode: Mode::Live,
-        trace_id: None,
-    };
-    engine.execute(submission).await.unwrap()
+fn mark_mql(lead: Uuid) -> leadline_engine::Submission {
+    command(Target::Id(lead), lead::Command::MarkMql)
 }
 
 /// What the timer does when a deadline comes: names of the events, and the next deadline.
 async fn settle(engine: &Engine, lead: Uuid) -> (Vec<String>, Option<Timestamp>) {
-    let settle = timer::settle(leadline_domain::id::LeadId(lead), None, Mode::Live).unwrap();
+    let settle = timer::settle(LeadId(lead), None, Mode::Live).unwrap();
     let reply = engine.execute(settle).await.unwrap();
     (reply.events.into_iter().map(|event| event.event_type).collect(), reply.next_due)
 }
 
+fn head(engine: &Engine) -> Position {
+    *engine.head().borrow()
+}
+
 #[tokio::test]
 async fn a_breach_is_not_lost_when_a_reminder_was_sent_before_a_restart() {
-    let place = Place::new();
-    let clock = Arc::new(SetClock(AtomicI64::new(monday().millis())));
-    let hours = |hours: i64| monday().plus_millis(hours * HOUR);
-    let (engine, _) = open(&place.database(), &clock).await;
-    let captured = send(&engine, Target::New, lead::Command::Capture(Box::default())).await;
-    let lead = captured.target.key();
-    let marked = send(&engine, Target::Id(lead), lead::Command::MarkMql).await;
+    let place = Place::of_files();
+    let clock = SetClock::at(hours(0));
+    let engine = open(&place.database(), &clock).await;
+    let lead = captured(&engine, "ada@example.org").await;
+    let marked = engine.execute(mark_mql(lead)).await.unwrap();
     assert_eq!(marked.next_due, Some(hours(12)));
-    clock.0.store(hours(13).millis(), Ordering::Relaxed);
+    clock.set(hours(13));
     let reminded = (vec!["lead.sla_reminder_due".to_owned()], Some(hours(18)));
     assert_eq!(settle(&engine, lead).await, reminded);
+    assert_eq!(settle(&engine, lead).await, (Vec::new(), Some(hours(18))));
     engine.close().await;
     drop(engine);
 
-    let (engine, mut deadlines) = open(&place.database(), &clock).await;
-    assert_eq!(engine.recover_deadlines().await.unwrap(), 1);
-    let (_, found) = deadlines.recv().await.unwrap();
-    assert_eq!(found.0, lead);
-    // Nothing is due yet: the answer says when it is, so that the timer keeps the lead.
-    assert_eq!(settle(&engine, lead).await, (Vec::new(), Some(hours(18))));
-    clock.0.store(hours(25).millis(), Ordering::Relaxed);
-    let (events, next) = settle(&engine, lead).await;
+    clock.set(hours(25));
+    let engine = open(&place.database(), &clock).await;
+    let before = head(&engine);
+    run_timer(&engine, Position(before.0 + 2)).await;
+    let events = types(&engine, before).await;
     assert_eq!(events, ["lead.sla_reminder_due", "lead.sla_breached"]);
-    assert_eq!(next, None);
+    assert_eq!(settle(&engine, lead).await, (Vec::new(), None));
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn an_imported_lead_is_watched_after_its_first_live_event_also_by_the_next_process() {
+    let place = Place::of_files();
+    let clock = SetClock::at(hours(1));
+    let engine = open(&place.database(), &clock).await;
+    let mut leads = Vec::new();
+    for email in ["ada@example.org", "bob@example.org"] {
+        let lead = engine.execute(imported(capture(Target::New, email), hours(0))).await.unwrap();
+        let lead = lead.target.key();
+        engine.execute(imported(mark_mql(lead), hours(0))).await.unwrap();
+        leads.push(lead);
+    }
+    let assign = lead::Command::Assign { to: lead::Owner::Person("mia".to_owned()), reason: None };
+    engine.execute(command(Target::Id(leads[1]), assign)).await.unwrap();
+    engine.close().await;
+    drop(engine);
+
+    clock.set(hours(60));
+    let engine = open(&place.database(), &clock).await;
+    let before = head(&engine);
+    run_timer(&engine, Position(before.0 + 3)).await;
+    let events = types(&engine, before).await;
+    assert_eq!(events.last().map(String::as_str), Some("lead.sla_breached"));
+    assert_eq!(events.len(), 3, "the other lead was left alone: {events:?}");
+    assert_eq!(settle(&engine, leads[1]).await, (Vec::new(), None));
+    engine.close().await;
+}
+
+#[tokio::test]
+async fn deadlines_that_come_all_at_once_are_all_met_with() {
+    const LEADS: u64 = 200;
+    let place = Place::of_files();
+    let clock = SetClock::at(hours(0));
+    let engine = open(&place.database(), &clock).await;
+    for number in 0..LEADS {
+        let lead = captured(&engine, &format!("ada{number}@example.org")).await;
+        engine.execute(mark_mql(lead)).await.unwrap();
+    }
+    clock.set(hours(60));
+    let before = head(&engine);
+    // Two timers, as two servers on one log would have: what one settles, the other finds settled.
+    let all = Position(before.0 + 3 * LEADS);
+    tokio::join!(run_timer(&engine, all), run_timer(&engine, all));
+    assert_eq!(head(&engine), all);
     engine.close().await;
 }

@@ -1,6 +1,7 @@
 //! Personal data: sealed at rest, shown to those who may see it, gone for ever after an erasure; figures stay.
 
 mod canary;
+mod people;
 
 use crate::support::http::Http;
 use crate::support::served::{Served, opened, text};
@@ -146,15 +147,16 @@ fn seen_by_the_admin_alone(
 
 /// No file of the folder, log of the server, or metric has any of it.
 fn stands_nowhere(served: &mut Served, canaries: &Canaries) {
+    let parts = served.place.files_of_database();
     let names: Vec<String> = std::fs::read_dir(served.place.folder())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
         .collect();
-    for part in ["leadline.db", "leadline.db-wal", "leadline.db-keys", "leadline.db-views"] {
+    for part in parts {
         assert!(names.iter().any(|name| name == part), "{part} is scanned: {names:?}");
     }
     assert!(served.server.log().contains(" request "), "requests are logged");
-    assert!(canaries.are_not_in_files(served.place.folder()) >= 5);
+    assert!(canaries.are_not_in_files(served.place.folder()) > parts.len());
     let metrics = served.admin.get("/metrics");
     assert!(metrics.text().contains("leadline_http_requests_total"));
     canaries.are_not_in(&metrics.body, "the metrics");

@@ -13,12 +13,16 @@
 mod support;
 
 mod api;
+mod captures;
+mod clocks_apart;
 mod command_line;
 mod deadlines;
+mod doctor;
 mod erasure;
 mod import_resume;
 mod keys_and_roles;
 mod kill_loop;
+mod limits;
 mod oracle_bpi;
 mod oracle_maven;
 mod oracle_mta;
@@ -26,3 +30,8 @@ mod oracle_olist;
 mod races;
 mod rebuild;
 mod refusals;
+mod restored;
+mod scaled;
+mod scaled_cache;
+mod scaled_faults;
+mod scaled_hot;

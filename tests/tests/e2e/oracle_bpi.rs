@@ -15,17 +15,22 @@ fn the_banks_figures_are_those_of_its_event_log() {
     let place = Place::new();
     let report = place.import(&set.feed()).stdout;
     counts(&report, &oracle);
+    figures(&place, &oracle);
+}
+
+/// What all views say, now and at five instants of the past.
+pub(crate) fn figures(place: &Place, oracle: &Value) {
     let funnel = place.view("funnel", &[]);
-    funnel_figures(&funnel, &oracle);
-    outcomes(&funnel, &oracle);
-    stages(&funnel, &oracle);
+    funnel_figures(&funnel, oracle);
+    outcomes(&funnel, oracle);
+    stages(&funnel, oracle);
     let sla = place.view("sla", &[]);
-    lags(&sla, &oracle);
-    queues(&sla, &oracle);
-    owners(&sla, &oracle);
-    months(&place, &funnel, &oracle);
+    lags(&sla, oracle);
+    queues(&sla, oracle);
+    owners(&sla, oracle);
+    months(place, &funnel, oracle);
     for (time, expected) in entries(&oracle["as_of"]) {
-        as_of(&place, time, expected);
+        as_of(place, time, expected);
     }
 }
 

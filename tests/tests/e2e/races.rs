@@ -1,38 +1,28 @@
 //! Two clients at the same instant.
 
-use crate::support::PATIENCE;
+use crate::support::http::Http;
+use crate::support::meeting::Meeting;
 use crate::support::served::{Served, text};
 use serde_json::json;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 
 /// E-mail addresses that are captured twice at once.
 const PEOPLE: usize = 1_000;
 
-/// Where two clients wait for one another before each request. One that never comes fails the other.
-#[derive(Debug, Default)]
-struct Meeting(AtomicUsize);
-
-impl Meeting {
-    /// Waits until both have come for the `round`th time, counted from zero.
-    fn attend(&self, round: usize) {
-        self.0.fetch_add(1, Ordering::AcqRel);
-        let deadline = Instant::now() + PATIENCE;
-        while self.0.load(Ordering::Acquire) < 2 * (round + 1) {
-            assert!(Instant::now() < deadline, "the other client did not come");
-            std::hint::spin_loop();
-            std::thread::yield_now();
-        }
-    }
-}
-
 #[test]
 fn an_address_captured_by_two_clients_at_once_becomes_one_lead_with_two_touches() {
     let mut served = Served::new();
-    let keys = ["form", "desk"].map(|label| served.key("integration", label).1);
+    let [form, desk] = ["form", "desk"].map(|label| served.key("integration", label).1);
+    let clients = [served.server.http(&form), served.server.http(&desk)];
+    each_address_becomes_one_lead_with_two_touches(clients, &mut served.admin);
+}
+
+/// Two clients capture each address at the same instant.
+pub(crate) fn each_address_becomes_one_lead_with_two_touches(
+    [mut form, mut desk]: [Http; 2],
+    admin: &mut Http,
+) {
     let meeting = Meeting::default();
-    let capture = |key: &str, channel: &str| -> Vec<String> {
-        let mut client = served.server.http(key);
+    let capture = |client: &mut Http, channel: &str| -> Vec<String> {
         let one = |person: usize| {
             let email = format!("person{person}@example.org");
             meeting.attend(person);
@@ -42,20 +32,20 @@ fn an_address_captured_by_two_clients_at_once_becomes_one_lead_with_two_touches(
         (0..PEOPLE).map(one).collect()
     };
     let (by_form, by_desk) = std::thread::scope(|scope| {
-        let desk = scope.spawn(|| capture(&keys[1], "telephone"));
-        (capture(&keys[0], "web form"), desk.join().unwrap())
+        let desk = scope.spawn(|| capture(&mut desk, "telephone"));
+        (capture(&mut form, "web form"), desk.join().unwrap())
     });
     assert_eq!(by_form, by_desk, "both are told of the same lead");
-    let funnel = served.admin.get("/v1/views/funnel").done();
+    let funnel = admin.get("/v1/views/funnel").done();
     assert_eq!(funnel["totals"]["captured"], PEOPLE);
-    let attribution = served.admin.get("/v1/views/attribution").done();
+    let attribution = admin.get("/v1/views/attribution").done();
     assert_eq!(attribution["totals"]["leads_with_touches"], PEOPLE);
     assert_eq!(attribution["totals"]["touches"], 2 * PEOPLE);
     for channel in attribution["rows"].as_array().unwrap() {
         assert_eq!(channel["touches"], PEOPLE, "{channel}");
     }
     for lead in &by_form {
-        assert_eq!(served.admin.get(&format!("/v1/leads/{lead}")).done()["touches"], 2);
+        assert_eq!(admin.get(&format!("/v1/leads/{lead}")).done()["touches"], 2);
     }
 }
 

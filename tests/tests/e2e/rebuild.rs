@@ -9,7 +9,7 @@ use leadline_domain::Timestamp;
 use leadline_events::{Decoded, decode, meta, stream_of};
 use leadline_log::clock::System;
 use leadline_log::types::{Direction, LogIdentity, READ_EVENTS_MAX, Read, Scope};
-use leadline_log::{LogBackend, Position, Recorded};
+use leadline_log::{LogBackend, Misfit, Position, Recorded};
 use leadline_store::sqlite::lock::Lock;
 use leadline_store::sqlite::log::SqliteLog;
 use leadline_store::sqlite::views::SqliteViews;
@@ -25,7 +25,7 @@ const POSITIONS: usize = 200;
 
 /// A database with a company's history.
 fn company(leads: usize) -> Place {
-    let place = Place::new();
+    let place = Place::of_files();
     let file = place.file("feed.jsonl", feed(7, leads).join("\n"));
     place.import(&file);
     place
@@ -84,6 +84,13 @@ impl History for Events {
         let of_root = |event: &&ViewEvent| event.root == root && event.position <= through;
         Ok(self.all.iter().filter(of_root).cloned().collect())
     }
+
+    async fn misfit(
+        &self,
+        _: leadline_log::Place,
+    ) -> Result<Option<Misfit>, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(None)
+    }
 }
 
 impl Events {
@@ -109,7 +116,8 @@ impl Events {
     /// The page between two positions.
     fn page(&self, after: Position, through: Position) -> Page {
         let within = |event: &&ViewEvent| event.position > after && event.position <= through;
-        Page { after, through, events: self.all.iter().filter(within).cloned().collect() }
+        let events = self.all.iter().filter(within).cloned().collect();
+        Page { after, through, last: Uuid::from_u128(through.0.into()), events }
     }
 }
 

@@ -1,13 +1,19 @@
 //! What every end-to-end test needs: the binary, a database of its own, a server, an HTTP client, real data.
 
+pub(crate) mod cluster;
 pub(crate) mod data;
+pub(crate) mod database;
+pub(crate) mod engine;
 pub(crate) mod feed;
 pub(crate) mod http;
+pub(crate) mod meeting;
+pub(crate) mod nats;
 pub(crate) mod place;
 pub(crate) mod served;
 pub(crate) mod server;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long anything may take that is waited for.
@@ -44,6 +50,16 @@ pub(crate) fn wait_until(what: &str, mut ready: impl FnMut() -> bool) {
     while !ready() {
         assert!(Instant::now() < deadline, "waited too long: {what}");
         std::thread::park_timeout(Duration::from_millis(2));
+    }
+}
+
+/// Lets those who work until it is set come to their end, however the test goes.
+#[derive(Debug)]
+pub(crate) struct Ends<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

@@ -7,7 +7,7 @@ use super::json::{compare, list, number, optional_time, small, text, time};
 use book::{Book, Deal, Stage};
 use leadline_domain::Timestamp;
 use leadline_domain::forecast::{Forecast, Movement, Outcome, Snapshot, WinRate, velocity};
-use leadline_domain::funnel::{Journey, Period, Step, cohort, period, reached, stays};
+use leadline_domain::funnel::{Counts, Journey, Step, cohorts, periods, reached, stays};
 use leadline_domain::money::{ProbabilityBp, divide_half_even};
 use num_rational::{BigRational, Ratio};
 use serde_json::{Map, Value, json};
@@ -168,20 +168,23 @@ fn stage_funnel(book: &Book<'_>, stages: &[Stage<'_>]) -> Value {
 }
 
 fn lead_funnel(leads: &Value, query: &Value) -> Result<Value, Mismatch> {
-    let journeys: Vec<Journey> = list(leads)
-        .iter()
-        .map(|lead| {
-            let steps = Step::ALL.into_iter().filter(|step| !lead[step.name()].is_null());
-            steps.map(|step| Ok((step, midnight(text(&lead[step.name()], "step")?)?))).collect()
-        })
-        .collect::<Result<_, Mismatch>>()?;
-    let (counts, name) = if query["cohort"].is_null() {
-        (period(journeys.iter(), month(text(&query["period"], "period")?)?), "ratios")
-    } else {
-        let as_of = midnight(text(&query["as_of"], "as_of")?)?;
-        let captured = month(text(&query["cohort"], "cohort")?)?;
-        (cohort(journeys.iter(), captured, as_of), "rates")
+    let as_of = match query["as_of"].as_str() {
+        Some(date) => Some(midnight(date)?),
+        None => None,
     };
+    let journeys: Vec<Journey> =
+        list(leads).iter().map(|lead| journey(lead, as_of)).collect::<Result<_, _>>()?;
+    let month = |at: Timestamp| at.to_string().chars().take(7).collect::<String>();
+    let (mut counts, name) = if query["cohort"].is_null() {
+        let events = journeys.iter().flatten().map(|(step, at)| (*step, *at));
+        (periods(events, month), "ratios")
+    } else {
+        (cohorts(journeys.iter(), month), "rates")
+    };
+    let asked = query["cohort"].as_str().or(query["period"].as_str()).unwrap_or_default();
+    let counts: Counts = counts.remove(asked).ok_or("nothing happened then")?;
+    let counts: Vec<(Step, u64)> =
+        Step::ALL.map(|step| (step, counts.get(&step).copied().unwrap_or(0))).to_vec();
     let steps: Vec<(&str, u64)> =
         counts.iter().map(|(step, count)| (step.name(), *count)).collect();
     let rates: Map<String, Value> = steps
@@ -197,12 +200,14 @@ fn midnight(date: &str) -> Result<Timestamp, Mismatch> {
     Timestamp::parse(&format!("{date}T00:00:00Z")).map_err(|error| error.to_string())
 }
 
-/// A month written `2026-01`.
-fn month(text: &str) -> Result<Period, Mismatch> {
-    let from: chrono::NaiveDate =
-        format!("{text}-01").parse().map_err(|error| format!("month: {error}"))?;
-    let to = from.checked_add_months(chrono::Months::new(1)).ok_or("the last month of time")?;
-    Ok(Period { from: midnight(&from.to_string())?, to: midnight(&to.to_string())? })
+/// The steps that a lead had taken by `as_of`.
+fn journey(lead: &Value, as_of: Option<Timestamp>) -> Result<Journey, Mismatch> {
+    let mut journey = Journey::new();
+    for step in Step::ALL.into_iter().filter(|step| !lead[step.name()].is_null()) {
+        journey.insert(step, midnight(text(&lead[step.name()], "step")?)?);
+    }
+    journey.retain(|_, at| as_of.is_none_or(|as_of| *at <= as_of));
+    Ok(journey)
 }
 
 fn stated_velocity(query: &Value) -> Result<Value, Mismatch> {

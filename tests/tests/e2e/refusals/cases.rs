@@ -20,6 +20,8 @@ pub(super) enum Body {
     Long(&'static str, usize),
     /// So many commands.
     Many(usize),
+    /// An opportunity with so many attributes, each as long as one may be once it is stored.
+    Attributes(usize),
 }
 
 impl Body {
@@ -27,6 +29,11 @@ impl Body {
         match self {
             Self::Written(text) => text.to_owned(),
             Self::Long(name, letters) => format!("{{\"{name}\":\"{}\"}}", "x".repeat(letters)),
+            Self::Attributes(attributes) => {
+                let one = |number| format!("\"a{number}\":\"{}\"", "\\\"".repeat(1_024));
+                let all: Vec<String> = (0..attributes).map(one).collect();
+                format!("{{\"account\":\"NEVER\",\"attributes\":{{{}}}}}", all.join(","))
+            }
             Self::Many(commands) => format!("[{}]", vec!["{}"; commands].join(",")),
         }
     }
@@ -158,6 +165,7 @@ pub(super) const CASES: &[Case] = &[
     item("[{]", 400, "malformed_json"),
     // Oversized.
     post("/v1/leads", "", 413, "body_too_large").of(Body::Long("company", 1_100_000)),
+    post("/v1/opportunities", "", 413, "command_too_large").of(Body::Attributes(50)),
     post("/v1/leads", "", 400, "field_too_long").of(Body::Long("company", 1_025)),
     post("/v1/leads/key:new/add-note", "", 400, "field_too_long").of(Body::Long("note", 16_385)),
     item("", 413, "too_many_commands").of(Body::Many(1_001)),
@@ -182,6 +190,7 @@ pub(super) const CASES: &[Case] = &[
     post("/v1/leads/<nobody>/mark-mql", "", 404, "lead_unknown"),
     post("/v1/leads/key:nobody/mark-mql", "", 404, "lead_unknown"),
     post("/v1/subjects/key:nobody/erase", "", 404, "lead_unknown"),
+    post("/v1/subjects/<nobody>/erase", "{\"through\":\"contact\"}", 404, "contact_unknown"),
     post("/v1/accounts/<nobody>/rename", "{\"name\":\"a\"}", 404, "account_unknown"),
     post("/v1/leads/key:sal/convert", "{\"account_id\":\"<nobody>\"}", 404, "account_unknown"),
     post("/v1/contacts/<nobody>/update", "{\"city\":\"a\"}", 404, "contact_unknown"),
@@ -290,6 +299,14 @@ pub(super) const CASES: &[Case] = &[
         422,
         "no_opportunity_reason_required",
     ),
+    // The account that it names is not opened, and its key stays free.
+    post(
+        "/v1/leads/key:sal/convert",
+        "{\"account\":\"NEVER\",\"no_opportunity\":true}",
+        422,
+        "no_opportunity_reason_required",
+    ),
+    post("/v1/accounts/key:NEVER/rename", "{\"name\":\"a\"}", 404, "account_unknown"),
     post(
         "/v1/leads/key:sal/convert",
         "{\"account_id\":\"<account>\",\"contact_id\":\"<contact>\"}",

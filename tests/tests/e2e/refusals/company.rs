@@ -4,7 +4,8 @@ use crate::support::served::{Served, text};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// What happened before: one command a line.
+/// What happened before: one command a line. The clock of `dated` is overdue at once: the work that is queued after it
+/// settles it, so that the timer has nothing to write while the log is looked at.
 const BEFORE: &str = r#"
 {"type":"PlanCampaign","target":"key:planned"}
 {"type":"PlanCampaign","target":"key:ended"}
@@ -38,6 +39,7 @@ const BEFORE: &str = r#"
 {"type":"RevokeMQL","target":"key:mql","payload":{"reason":"mistake"}}
 {"type":"MarkMQL","target":"key:mql"}
 {"type":"MarkMQL","target":"key:dated","occurred_at":"2020-03-01T09:00:00Z"}
+{"type":"EnqueueWork","target":"key:dated","payload":{"queue":"late"}}
 {"type":"CaptureLead","target":"key:gone","payload":{"company":"Gone"}}
 {"type":"CaptureLead","payload":{"company":"Once"},"idempotency_key":"once"}
 "#;

@@ -1,5 +1,6 @@
 //! A folder with a database of its own, and the command line on it.
 
+use super::database::Database;
 use super::server::Server;
 use serde_json::Value;
 use std::fs::File;
@@ -10,6 +11,8 @@ use tempfile::TempDir;
 /// A folder with a database of its own; both go when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
+    // Dropped before the folder that it may lie in.
+    database: Database,
     folder: TempDir,
 }
 
@@ -46,9 +49,38 @@ impl Ran {
 }
 
 impl Place {
-    /// A new folder without a database.
+    /// A new folder and a database that is no log yet, of the kind that the tests run on.
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        let folder = tempfile::tempdir().unwrap();
+        Self { database: Database::chosen(folder.path()), folder }
+    }
+
+    /// A new folder for a database in a file, for what is about files.
+    pub(crate) fn of_files() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { database: Database::sqlite(folder.path()), folder }
+    }
+
+    /// A new folder and a database on the Postgres server, for what is about several processes.
+    pub(crate) fn of_postgres() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { database: Database::postgres(folder.path()), folder }
+    }
+
+    /// A new folder for a database and a message server that the test made itself.
+    pub(crate) fn given(url: String, nats: String) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { database: Database::Given { url, nats }, folder }
+    }
+
+    /// The files of the folder that hold the database; what a server keeps is written into one first.
+    pub(crate) fn files_of_database(&self) -> &'static [&'static str] {
+        self.database.files(self.folder.path())
+    }
+
+    /// What a query on the Postgres database gives, without its headings.
+    pub(crate) fn query(&self, query: &str) -> String {
+        self.database.query(query)
     }
 
     /// The folder.
@@ -56,7 +88,7 @@ impl Place {
         self.folder.path()
     }
 
-    /// The database, whether it exists yet or not.
+    /// The file of a database in a file, whether it exists yet or not.
     pub(crate) fn database(&self) -> PathBuf {
         self.folder.path().join("leadline.db")
     }
@@ -77,8 +109,7 @@ impl Place {
             }
         }
         command
-            .arg("--database")
-            .arg(format!("sqlite:{}", self.database().display()))
+            .args(self.database.arguments())
             .args(arguments)
             .current_dir(self.folder.path())
             .env("RUST_LOG", "warn")

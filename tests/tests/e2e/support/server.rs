@@ -27,11 +27,19 @@ impl Server {
 
     /// The same, logging what `level` lets through.
     pub(crate) fn logging(place: &Place, options: &[&str], level: &str) -> Self {
+        let mut arguments = vec!["serve"];
+        arguments.extend(options);
+        let server = Self::begin(place, &arguments, level);
+        server.await_ready();
+        server
+    }
+
+    /// A process that works on the database of `place` as `arguments` say, and says where it listens.
+    pub(crate) fn begin(place: &Place, arguments: &[&str], level: &str) -> Self {
         let log = place.folder().join("server.log");
         let said = OpenOptions::new().create(true).append(true).open(&log).unwrap();
-        let mut arguments = vec!["serve", "--listen", "127.0.0.1:0"];
-        arguments.extend(options);
-        let mut command = place.command(&arguments);
+        let mut command = place.command(arguments);
+        command.args(["--listen", "127.0.0.1:0"]);
         command.env("RUST_LOG", level).stdout(Stdio::piped()).stderr(said);
         let mut child = command.spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
@@ -48,14 +56,15 @@ impl Server {
         let address = told.recv_timeout(PATIENCE).unwrap_or_else(|_| {
             panic!("the server did not say where it listens:\n{}", read(&log));
         });
-        let server = Self { process, address, log };
+        Self { process, address, log }
+    }
+
+    /// Waits until it is ready.
+    pub(crate) fn await_ready(&self) {
         wait_until("the server is ready", || {
-            server
-                .http("")
-                .try_call("GET", "/readyz", &[], b"")
-                .is_ok_and(|reply| reply.status == 200)
+            let asked = self.http("").try_call("GET", "/readyz", &[], b"");
+            asked.is_ok_and(|reply| reply.status == 200)
         });
-        server
     }
 
     /// Where it listens, such as `127.0.0.1:40123`.
@@ -83,11 +92,16 @@ impl Server {
         self.process.kill();
     }
 
+    /// Sends it a signal, such as `STOP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.pid().to_string();
+        let sent = std::process::Command::new("kill").args(["-s", name, &pid]).status().unwrap();
+        assert!(sent.success(), "the server could not be sent {name}");
+    }
+
     /// Asks it to end (SIGTERM), and waits until it has; its exit code.
     pub(crate) fn terminate(mut self) -> Option<i32> {
-        let pid = self.pid().to_string();
-        let sent = std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap();
-        assert!(sent.success(), "the server could not be told to end");
+        self.signal("TERM");
         let mut code = None;
         wait_until("the server ends when told to", || {
             self.process.ended().is_some_and(|status| {
