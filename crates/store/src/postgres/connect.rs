@@ -8,9 +8,13 @@ use sqlx_core::row::Row;
 use sqlx_postgres::{PgConnectOptions, PgConnection};
 use std::str::FromStr;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long a connection may take to be made.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
+/// How long to wait for a server that is starting up, and how often to ask.
+const START_MAX: Duration = Duration::from_secs(60);
+const START_PAUSE: Duration = Duration::from_millis(200);
 /// How long a statement may take, the wait for locks included. The database gives up first, the client a little later,
 /// when it has to believe that nobody is there any more.
 const STATEMENT_MAX: Duration = Duration::from_secs(30);
@@ -46,12 +50,14 @@ pub struct Database {
 impl Database {
     /// Finds the database at this URL, checks the server's promises, and brings its schemas to the current format.
     ///
+    /// A server that is starting up is waited for, a minute at most: after a machine's restart both start at once.
+    ///
     /// # Errors
     /// It cannot be reached, is a standby, is too old, or would lose what it confirms.
     pub async fn open(url: &str, opening: Opening) -> Result<Self, Error> {
         let options = PgConnectOptions::from_str(url).map_err(failed("read the database's URL"))?;
         let mut database = Self { options, role: false };
-        let mut connection = database.session("leadline start", &[]).await?;
+        let mut connection = database.first_session("leadline start").await?;
         check(&mut connection, opening).await?;
         migrate::run(&mut connection, opening.create).await?;
         let role = query(
@@ -69,6 +75,25 @@ impl Database {
             );
         }
         Ok(database)
+    }
+
+    /// A new session as soon as the server takes any.
+    async fn first_session(&self, name: &str) -> Result<PgConnection, Error> {
+        let since = Instant::now();
+        let mut told = false;
+        loop {
+            match self.try_session(name, &[]).await {
+                Err(error) if is_starting(&error) && since.elapsed() < START_MAX => {
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::warn!(
+                            "The database server takes no connections yet; waiting: {error}"
+                        );
+                    }
+                    tokio::time::sleep(START_PAUSE).await;
+                }
+                other => return other.map_err(failed("connect to the database")),
+            }
+        }
     }
 
     /// A new session, with this name and these settings beside those that all have.
@@ -132,6 +157,11 @@ impl Database {
             Err(_) => Err(silent()),
         }
     }
+}
+
+/// Whether the server says that it takes no connections yet (`cannot_connect_now`): it starts up, shuts down or recovers.
+fn is_starting(error: &Failed) -> bool {
+    matches!(error, Failed::Database(error) if error.code().is_some_and(|code| code == "57P03"))
 }
 
 /// Statements that one session keeps prepared.

@@ -1,5 +1,6 @@
 //! Schemas are made once, checked at every start, and keep what is in them.
 
+use crate::proxy::Proxy;
 use crate::scratch::Scratch;
 use leadline_log::LogBackend;
 use leadline_log::clock::System;
@@ -27,6 +28,18 @@ async fn nodes_that_start_at_once_make_one_log() {
     let (one, two, three, four) = tokio::join!(start(), start(), start(), start());
     assert_eq!([two, three, four], [one; 3]);
     assert_eq!(start().await, one);
+}
+
+/// After a machine's restart both begin at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_starting_up_is_waited_for() {
+    let scratch = Scratch::new().await;
+    let proxy = Proxy::new(&scratch.url()).await;
+    proxy.refuse_next(3);
+    let opening = Opening { create: true, ..Opening::default() };
+    let database = Database::open(proxy.url(), opening).await.unwrap();
+    assert_eq!(proxy.refusals_left(), 0);
+    PostgresLog::open(&database, None, &System).await.unwrap();
 }
 
 #[tokio::test]

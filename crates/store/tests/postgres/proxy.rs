@@ -1,7 +1,7 @@
 //! A line to the server that can be cut at a chosen moment.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 pub(crate) struct Proxy {
     url: String,
     cut: Arc<AtomicBool>,
+    refused: Arc<AtomicU32>,
 }
 
 impl Proxy {
@@ -22,22 +23,59 @@ impl Proxy {
         let (server, url) = (server.to_owned(), format!("{user}@{own}/{rest}"));
         let cut = Arc::new(AtomicBool::new(false));
         let armed = Arc::clone(&cut);
+        let refused = Arc::new(AtomicU32::new(0));
+        let refusals = Arc::clone(&refused);
         drop(tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                let fewer = |left: u32| left.checked_sub(1);
+                if refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer).is_ok() {
+                    drop(tokio::spawn(refuse(client)));
+                    continue;
+                }
                 let server = TcpStream::connect(&server).await.unwrap();
                 drop(tokio::spawn(pass_on(client, server, Arc::clone(&armed))));
             }
         }));
-        Self { url, cut }
+        Self { url, cut, refused }
     }
 
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
+    /// The next so many connections are answered as by a server that is starting up.
+    pub(crate) fn refuse_next(&self, connections: u32) {
+        self.refused.store(connections, Ordering::SeqCst);
+    }
+
+    /// How many of them are still to come.
+    pub(crate) fn refusals_left(&self) -> u32 {
+        self.refused.load(Ordering::SeqCst)
+    }
+
     /// The next answer of the server does not arrive: the line breaks instead.
     pub(crate) fn cut_next_answer(&self) {
         self.cut.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Answers as a server does while it starts up: the fields of an error, each with its letter and ended by a zero.
+async fn refuse(mut client: TcpStream) {
+    const FIELDS: &[u8] = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0";
+    // The first message of a client, with its length in front; one that asks for TLS is told that there is none.
+    let mut length = [0; 4];
+    while client.read_exact(&mut length).await.is_ok() {
+        let mut message = vec![0; u32::from_be_bytes(length) as usize - 4];
+        client.read_exact(&mut message).await.unwrap();
+        if message[..4] == 80_877_103_u32.to_be_bytes() {
+            client.write_all(b"N").await.unwrap();
+            continue;
+        }
+        let mut answer = vec![b'E'];
+        answer.extend(u32::try_from(FIELDS.len() + 4).unwrap().to_be_bytes());
+        answer.extend(FIELDS);
+        client.write_all(&answer).await.unwrap();
+        return;
     }
 }
 

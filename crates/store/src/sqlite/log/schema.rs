@@ -17,13 +17,14 @@ const MIGRATIONS: [&str; 1] = [include_str!("0001.sql")];
 const FORMAT: i32 = 1;
 
 /// Settings of the writing connection. Commits survive a loss of power: the log is synced at each of them. Moving
-/// the log's tail into the database file is arranged by the writer, never done by a commit.
+/// the log's tail into the database file is arranged by the writer, never done by a commit. The cache is small because
+/// SQLite walks all of it after every commit that has split a page; what is not in it, the system has.
 const WRITER: &str = "
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA wal_autocheckpoint = 0;
     PRAGMA journal_size_limit = -1;
-    PRAGMA cache_size = -65536;
+    PRAGMA cache_size = -8192;
     PRAGMA temp_store = MEMORY;
     PRAGMA busy_timeout = 5000;
 ";
