@@ -79,6 +79,7 @@ fn perform(runner: &Runner, action: Action) -> Result<Outcome, Error> {
     let passed = match action {
         Action::Run(mut command) => runner.run(&mut command)?,
         Action::RunWithServices(mut command) => {
+            services::install_missing(runner)?;
             let postgres = services::Postgres::start(runner)?;
             command.env("LEADLINE_TEST_POSTGRES", &postgres.url);
             command.env("LEADLINE_TEST_NATS_SERVER", services::nats_server()?);
@@ -105,10 +106,16 @@ fn steps(workspace: &Workspace) -> Vec<Step> {
         tests
     };
     tests.env("LEADLINE_BIN", &binary);
+    // Those of several processes are on Postgres whatever is chosen, and ran in the step before.
     let mut on_postgres = if has_nextest() {
-        cargo(&["nextest", "run", "--package", "leadline-tests", "--locked", "--profile", "ci"])
+        // Of the whole workspace, so that nothing is built again with fewer features.
+        let mut tests = cargo(&["nextest", "run", "--workspace", "--locked", "--profile", "ci"]);
+        tests.args(["--filterset", "package(leadline-tests) and not test(/^scaled/)"]);
+        tests
     } else {
-        cargo(&["test", "--package", "leadline-tests", "--locked", "--no-fail-fast"])
+        let mut tests = cargo(&["test", "--package", "leadline-tests", "--locked"]);
+        tests.args(["--no-fail-fast", "--", "--skip", "scaled"]);
+        tests
     };
     on_postgres.env("LEADLINE_BIN", &binary).env("LEADLINE_TEST_DATABASE", "postgres");
     let mut documents = cargo(&["doc", "--workspace", "--locked", "--no-deps"]);

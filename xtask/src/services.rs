@@ -20,7 +20,9 @@ const START_PAUSE: Duration = Duration::from_millis(25);
 const USER: &str = "postgres";
 /// Memory instead of a disk, where there is such a folder: fsync stays on all the same.
 const QUICK_FOLDER: &str = "/dev/shm";
-/// What to do where a server is missing.
+/// What installs them where it is there.
+const APT: &str = "/usr/bin/apt-get";
+/// What to do where a server is missing and cannot be installed from here.
 const INSTALL: &str = "install it: apt-get install postgresql nats-server";
 
 /// A server that ends when it is dropped.
@@ -37,6 +39,36 @@ impl Drop for Server {
         }
         drop(self.child.wait());
     }
+}
+
+/// Installs the servers' packages where one is missing, by apt, if we are root.
+///
+/// # Errors
+/// A server is missing and we may not install it, or apt fails.
+pub(crate) fn install_missing(runner: &Runner) -> Result<(), Error> {
+    let found = [("postgresql", programs().map(drop)), ("nats-server", nats_server().map(drop))];
+    let (mut packages, mut missing) = (Vec::new(), None);
+    for (package, found) in found {
+        if let Err(error) = found {
+            packages.push(package);
+            missing.get_or_insert(error);
+        }
+    }
+    let Some(missing) = missing else { return Ok(()) };
+    let may = rustix::process::geteuid().is_root() && Path::new(APT).is_file();
+    if !may {
+        return Err(missing);
+    }
+    println!("installing {}", packages.join(" and "));
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new(APT);
+        command.env("DEBIAN_FRONTEND", "noninteractive").arg("--quiet=2").args(arguments);
+        command.stdin(Stdio::null());
+        command
+    };
+    let mut install = apt(&["install", "--yes", "--no-install-recommends"]);
+    let installed = runner.run(&mut apt(&["update"]))? && runner.run(install.args(&packages))?;
+    if installed { Ok(()) } else { Err(Error::failed("install the servers for tests", INSTALL)) }
 }
 
 /// A Postgres cluster with nothing in it.
@@ -127,6 +159,7 @@ impl Nats {
 /// One of them does not start; and always one in the end, as only a signal ends this.
 pub(crate) fn serve() -> Result<bool, Error> {
     let runner = Runner::new()?;
+    install_missing(&runner)?;
     let postgres = Postgres::start(&runner)?;
     let nats = Nats::start(&runner)?;
     println!("export LEADLINE_TEST_POSTGRES={}", postgres.url);

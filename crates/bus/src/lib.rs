@@ -2,8 +2,8 @@
 //!
 //! The log is the truth and JetStream a copy of it that may be lost at any moment. A [`Publisher`] reads the log and
 //! makes the stream [`EVENTS`](stream::EVENTS) follow it, event by event; a [`Subscription`] receives them in position
-//! order and tells of every hole, so that its owner reads the log instead. [`head`] carries the head of the log between processes, and
-//! the [`Inbox`](inbox::Inbox) takes in what other systems capture.
+//! order and tells of every hole, so that its owner reads the log instead. [`head`] carries the head of the log between
+//! processes, and the [`Inbox`](inbox::Inbox) takes in what other systems capture.
 
 pub mod connection;
 pub mod error;

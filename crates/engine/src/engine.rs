@@ -13,7 +13,7 @@ use leadline_log::backend::LogBackend;
 use leadline_log::clock::{Clock, IdGen};
 use leadline_log::committer::{Committer, Handle, Options};
 use leadline_log::tailer::{Follower, Tailer};
-use leadline_log::types::{Direction, Read, Scope};
+use leadline_log::types::{Read, Scope};
 use leadline_log::vault::{Key, Vault};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
@@ -288,14 +288,8 @@ impl Engine {
 
 /// When the log was last written to, in milliseconds.
 async fn last_recorded(log: &dyn LogBackend) -> Result<i64, Error> {
-    let read = Read {
-        scope: Scope::All,
-        after: Position::START,
-        through: None,
-        direction: Direction::Backward,
-        limit: 1,
-    };
-    let page = log.read(read).await.map_err(|error| Error::failed("event log", error))?;
+    let page = log.read(Read::last(Scope::All)).await;
+    let page = page.map_err(|error| Error::failed("event log", error))?;
     Ok(page.events.first().map_or(i64::MIN, |last| last.recorded_at))
 }
 

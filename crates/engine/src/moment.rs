@@ -4,7 +4,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use leadline_domain::Timestamp;
 use leadline_log::Position;
-use leadline_log::types::{Direction, Read, Scope};
+use leadline_log::types::Read;
 use leadline_views::{AsOf, Axis};
 use std::collections::BTreeMap;
 
@@ -66,14 +66,7 @@ impl Engine {
     }
 
     async fn recorded_at(&self, position: Position) -> Result<Option<Timestamp>, Error> {
-        let read = Read {
-            scope: Scope::All,
-            after: Position(position.0.saturating_sub(1)),
-            through: Some(position),
-            direction: Direction::Forward,
-            limit: 1,
-        };
-        let page = self.log.read(read).await.map_err(log_failed)?;
+        let page = self.log.read(Read::at(position)).await.map_err(log_failed)?;
         Ok(page.events.first().map(|event| Timestamp::from_millis(event.recorded_at)))
     }
 

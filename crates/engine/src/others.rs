@@ -4,6 +4,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use leadline_domain::{Event, Timestamp};
 use leadline_events::{Decoded, decode};
+use leadline_log::types::{Read, Scope};
 use leadline_log::{Position, Recorded};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -61,14 +62,7 @@ impl Engine {
 
     /// How long the first event after `position` has been in the log; nothing where there is none.
     pub(crate) async fn seconds_behind(&self, position: Position) -> Option<f64> {
-        let read = leadline_log::types::Read {
-            scope: leadline_log::types::Scope::All,
-            after: position,
-            through: None,
-            direction: leadline_log::types::Direction::Forward,
-            limit: 1,
-        };
-        let page = self.log.read(read).await.ok()?;
+        let page = self.log.read(Read::next(Scope::All, position)).await.ok()?;
         let first = page.events.first()?;
         let waited = self.now().millis_since(Timestamp::from_millis(first.recorded_at)).max(0);
         Some(Duration::from_millis(waited.unsigned_abs()).as_secs_f64())

@@ -206,14 +206,7 @@ impl Engine {
     }
 
     async fn last_event(&self, stream: StreamKey) -> Result<Option<Recorded>, Error> {
-        let read = Read {
-            scope: Scope::Stream(stream),
-            after: Position::START,
-            through: None,
-            direction: Direction::Backward,
-            limit: 1,
-        };
-        let page = self.log.read(read).await.map_err(log_failed)?;
+        let page = self.log.read(Read::last(Scope::Stream(stream))).await.map_err(log_failed)?;
         Ok(page.events.into_iter().next())
     }
 

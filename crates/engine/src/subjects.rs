@@ -7,7 +7,7 @@ use crate::submission::Body;
 use leadline_domain::id::{LeadId, SubjectId};
 use leadline_domain::{Event, StreamId, contact, lead};
 use leadline_events::{Decoded, decode, stream_key};
-use leadline_log::types::{ClaimHolder, Direction, NewEvent, Read, Scope};
+use leadline_log::types::{ClaimHolder, NewEvent, Read, Scope};
 use leadline_log::{ClaimKey, Position, Recorded};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -100,13 +100,7 @@ impl Engine {
             }
         };
         let Some(stream) = stream else { return Ok(None) };
-        let first = Read {
-            scope: Scope::Stream(stream),
-            after: Position::START,
-            through: None,
-            direction: Direction::Forward,
-            limit: 1,
-        };
+        let first = Read::next(Scope::Stream(stream), Position::START);
         let page = self.log.read(first).await.map_err(failed)?;
         let subject = page.events.first().and_then(subject_of);
         if let Some(subject) = subject {

@@ -1,7 +1,8 @@
 //! The timer worker: sends `Settle` when a clock's next step falls due.
 //!
-//! It follows the log, and keeps one entry per lead with a running clock. Nothing depends on it to be right: what is due on a lead is settled first by whatever command comes next, each
-//! step effective at its due time; the timer only sees to it that this happens without one.
+//! It follows the log, and keeps one entry per lead with a running clock. Nothing depends on it to be right: what is due
+//! on a lead is settled first by whatever command comes next, each step effective at its due time; the timer only sees
+//! to it that this happens without one.
 
 use crate::clocks::Clocks;
 use crate::engine::Engine;

@@ -327,7 +327,14 @@ pub(crate) struct BenchArgs {
     /// How many clients at once, one measurement for each number.
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 16, 64, 256])]
     pub(crate) clients: Vec<usize>,
-    /// What to measure; everything where absent.
+    /// Nodes that share the log in the lines `in process` and `one lead`, up to 8; more than one needs a Postgres
+    /// database.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) nodes: usize,
+    /// Events up to which `growth` lets a log grow.
+    #[arg(long, value_name = "EVENTS", default_value_t = 1_000_000)]
+    pub(crate) grow_to: u64,
+    /// What to measure; everything but `growth` where absent.
     #[arg(long, value_name = "PART", value_delimiter = ',')]
     pub(crate) only: Vec<BenchPart>,
 }
@@ -339,6 +346,10 @@ pub(crate) enum BenchPart {
     Process,
     /// The same, each committed by itself.
     Single,
+    /// Commands on one and the same lead.
+    Hot,
+    /// The rate while a log grows to --grow-to events, and the next start.
+    Growth,
     /// Commands over HTTP.
     Http,
     /// The rate at which the log is published to NATS; needs --nats.

@@ -5,7 +5,7 @@
 //! id of the event there does.
 
 use crate::backend::{Error, LogBackend};
-use crate::types::{Direction, LogIdentity, Position, Read, Scope};
+use crate::types::{LogIdentity, Position, Read};
 use uuid::Uuid;
 
 /// How far somebody has followed a log.
@@ -82,14 +82,7 @@ impl Place {
         if position == Position::START {
             return Ok(None);
         }
-        let read = Read {
-            scope: Scope::All,
-            after: Position(position.0.saturating_sub(1)),
-            through: Some(position),
-            direction: Direction::Forward,
-            limit: 1,
-        };
-        let page = log.read(read).await?;
+        let page = log.read(Read::at(position)).await?;
         Ok(match page.events.first() {
             Some(there) if there.event.event_id == self.event => None,
             Some(_) => Some(Misfit::OtherPast { position }),

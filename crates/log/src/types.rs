@@ -298,6 +298,25 @@ pub struct Read {
     pub limit: usize,
 }
 
+impl Read {
+    /// The first event after a position.
+    pub const fn next(scope: Scope, after: Position) -> Self {
+        Self { scope, after, through: None, direction: Direction::Forward, limit: 1 }
+    }
+
+    /// The last event.
+    pub const fn last(scope: Scope) -> Self {
+        let (after, direction) = (Position::START, Direction::Backward);
+        Self { scope, after, through: None, direction, limit: 1 }
+    }
+
+    /// The event at a position.
+    pub const fn at(position: Position) -> Self {
+        let before = Position(position.0.saturating_sub(1));
+        Self { through: Some(position), ..Self::next(Scope::All, before) }
+    }
+}
+
 /// Most events of one page.
 pub const READ_EVENTS_MAX: usize = 10_000;
 

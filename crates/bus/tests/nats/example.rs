@@ -5,6 +5,7 @@ use leadline_bus::stream::Settings;
 use leadline_bus::wire::partition;
 use leadline_log::Position;
 use leadline_log::types::Recorded;
+use std::hash::{BuildHasher, RandomState};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -113,14 +114,18 @@ async fn each_event_counts_once_though_the_subscriber_is_killed_again_and_again(
     let mut publishing = world.publish().await;
     world.append(100).await;
     publishing.reach(100).await;
-    for round in 0..8 {
+    let random = RandomState::new();
+    for round in 0..20 {
         let subscriber = start(&world, api, &table);
         let before = counted(&table);
-        world.append(600).await;
+        world.append(400).await;
+        let more = random.hash_one(round) % (expected(&world).await - before);
         let begun = async {
-            while counted(&table) <= before + round {
+            while counted(&table) <= before + more {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
+            // In a transaction, or between two.
+            tokio::time::sleep(Duration::from_micros(random.hash_one(more) % 5_000)).await;
         };
         patiently(begun).await;
         kill(subscriber);
@@ -172,8 +177,10 @@ async fn complaint(mut subscriber: Child) -> String {
 async fn a_subscriber_of_a_past_that_was_lost_stops_until_it_begins_anew() {
     let world = Arc::new(World::new().await);
     let (api, table) = (serve(Arc::clone(&world)).await, table(&world));
-    let publishing = world.publish().await;
+    let mut publishing = world.publish().await;
     world.append(3_000).await;
+    // A subscriber needs the stream to be there.
+    publishing.reach(3_000).await;
     let subscriber = start(&world, api, &table);
     counts(&table, expected(&world).await).await;
     kill(subscriber);

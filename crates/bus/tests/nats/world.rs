@@ -15,7 +15,7 @@ use leadline_log::memory::MemoryLog;
 use leadline_log::tailer::Tailer;
 use leadline_log::types::{
     Append, Category, ClaimHolder, ClaimKey, CommandRecord, Direction, LogIdentity, NewEvent, Page,
-    Position, Read, Recorded, Scope, StreamKey, Verdict,
+    Position, READ_EVENTS_MAX, Read, Recorded, Scope, StreamKey, Verdict,
 };
 use leadline_log::{Error as LogError, LogBackend};
 use std::borrow::Cow;
@@ -174,9 +174,11 @@ impl World {
             after: position,
             through: None,
             direction: Direction::Forward,
-            limit: 10_000,
+            limit: READ_EVENTS_MAX,
         };
-        self.log.read(read).await.unwrap().events
+        let events = self.log.read(read).await.unwrap().events;
+        assert!(events.len() < READ_EVENTS_MAX, "the log has outgrown a page");
+        events
     }
 
     pub(crate) async fn publish(&self) -> Publishing {

@@ -4,6 +4,7 @@
 //! `MarkMQL`, `AcceptSAL` and `QualifyLead`, with everything on: settling, policies, sealing, claims, triggers.
 
 pub(super) mod disk;
+mod growth;
 mod load;
 mod projection;
 mod publish;
@@ -18,14 +19,19 @@ use crate::output::say;
 use crate::scratch::Scratch;
 use crate::settings::Settings;
 use leadline_log::committer::BATCH_APPENDS_MAX;
-use load::{Measured, measure};
+use load::{InProcess, Measured, measure, measure_one_lead};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Clients that commit one by one, to be compared with as many that share commits.
 const SINGLE_CLIENTS: usize = 64;
+/// Clients that write to one lead.
+const HOT_WRITERS: usize = 16;
 /// Most clients of one measurement: what the committer's queue takes.
 const CLIENTS_MAX: usize = 4096;
+
+/// Most nodes of one measurement; each has sessions of its own with the database.
+const NODES_MAX: usize = 8;
 
 /// Events that a log may hold which is new: the shipped policies. A benchmark does not write into anybody's own.
 const NEW_LOG_EVENTS_MAX: u64 = 64;
@@ -40,6 +46,7 @@ enum Ground {
 
 /// `bench`.
 pub(crate) async fn run(arguments: BenchArgs, settings: &Settings) -> Result<(), Failure> {
+    let nodes = arguments.nodes.clamp(1, NODES_MAX);
     let scratch = Scratch::make(&arguments.dir.unwrap_or_else(std::env::temp_dir), "bench")?;
     let seconds = Duration::from_secs(arguments.seconds.clamp(1, 600));
     let disk = disk::fsync(scratch.path())
@@ -51,21 +58,32 @@ pub(crate) async fn run(arguments: BenchArgs, settings: &Settings) -> Result<(),
         seconds.as_secs()
     );
     say!("{:<44} {:>12} {:>12} {:>9} {:>9}", "", "commands/s", "appends/s", "p50 µs", "p99 µs");
+    let over = match nodes {
+        1 => String::new(),
+        nodes => format!(" on {nodes} nodes"),
+    };
     let wanted = |part| arguments.only.is_empty() || arguments.only.contains(&part);
     let clients = arguments.clients.iter().map(|clients| (*clients).clamp(1, CLIENTS_MAX));
     if wanted(BenchPart::Process) {
         for clients in clients.clone() {
-            let node = ground.node(&format!("process-{clients}"), BATCH_APPENDS_MAX).await?;
-            let measured = measure(&load::in_process(&node), clients, seconds).await?;
-            print(&format!("in process, {clients} clients, group commit"), &measured);
-            node.engine.close().await;
+            let opened = ground.nodes(&format!("process-{clients}"), nodes).await?;
+            let measured = measure(&InProcess::new(&opened), clients, seconds).await?;
+            print(&format!("in process{over}, {clients} clients, group commit"), &measured);
+            close(opened).await;
         }
+    }
+    if arguments.only.contains(&BenchPart::Growth) {
+        growth::run(&ground, arguments.grow_to, seconds).await?;
     }
     if wanted(BenchPart::Single) {
         let node = ground.node("single", 1).await?;
-        let measured = measure(&load::in_process(&node), SINGLE_CLIENTS, seconds).await?;
+        let single = InProcess::new(&[Arc::clone(&node)]);
+        let measured = measure(&single, SINGLE_CLIENTS, seconds).await?;
         print(&format!("in process, {SINGLE_CLIENTS} clients, committed one by one"), &measured);
         node.engine.close().await;
+    }
+    if wanted(BenchPart::Hot) {
+        hot(&ground, nodes, seconds).await?;
     }
     if wanted(BenchPart::Http) {
         for clients in clients {
@@ -77,6 +95,34 @@ pub(crate) async fn run(arguments: BenchArgs, settings: &Settings) -> Result<(),
             node.engine.close().await;
         }
     }
+    if wanted(BenchPart::Publish) || wanted(BenchPart::Lag) {
+        deliver(&ground, settings, seconds, &wanted).await?;
+    }
+    Ok(())
+}
+
+/// One lead: one writer, many on one node, and one on each of several nodes.
+async fn hot(ground: &Ground, nodes: usize, seconds: Duration) -> Result<(), Failure> {
+    let mut cases = vec![(1, 1), (1, HOT_WRITERS)];
+    if nodes > 1 {
+        cases.push((nodes, nodes));
+    }
+    for (count, writers) in cases {
+        let opened = ground.nodes(&format!("hot-{writers}"), count).await?;
+        let measured = measure_one_lead(&InProcess::new(&opened), writers, seconds).await?;
+        print(&format!("one lead, {writers} writers on {count} nodes"), &measured);
+        close(opened).await;
+    }
+    Ok(())
+}
+
+/// How fast events are published, and how soon views have them.
+async fn deliver(
+    ground: &Ground,
+    settings: &Settings,
+    seconds: Duration,
+    wanted: &impl Fn(BenchPart) -> bool,
+) -> Result<(), Failure> {
     let delivery = match &settings.nats {
         Some(servers) => Some(Delivery::open(servers).await?),
         None => None,
@@ -118,6 +164,21 @@ impl Ground {
         Ok(ground)
     }
 
+    /// Several nodes on one log.
+    async fn nodes(&self, name: &str, count: usize) -> Result<Vec<Arc<Node>>, Failure> {
+        if count > 1 && matches!(self, Self::Sqlite(_)) {
+            return Err(Failure::plain(
+                "an SQLite database is for one node; name a Postgres database with --database"
+                    .to_owned(),
+            ));
+        }
+        let mut nodes = Vec::with_capacity(count);
+        for _ in 0..count {
+            nodes.push(self.node(name, BATCH_APPENDS_MAX).await?);
+        }
+        Ok(nodes)
+    }
+
     async fn node(&self, name: &str, batch_appends_max: usize) -> Result<Arc<Node>, Failure> {
         let right = match self {
             Self::Sqlite(scratch) => {
@@ -126,6 +187,12 @@ impl Ground {
             Self::Postgres(right) => right.clone(),
         };
         Ok(Arc::new(Node::open_with(right, Opening::plain(true), batch_appends_max).await?))
+    }
+}
+
+async fn close(nodes: Vec<Arc<Node>>) {
+    for node in nodes {
+        node.engine.close().await;
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 /// How long a connection may take to be made.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// How long to wait for a server that is starting up, and how often to ask.
-const START_MAX: Duration = Duration::from_secs(60);
+const START_MAX: Duration = Duration::from_mins(1);
 const START_PAUSE: Duration = Duration::from_millis(200);
 /// How long a statement may take, the wait for locks included. The database gives up first, the client a little later,
 /// when it has to believe that nobody is there any more.

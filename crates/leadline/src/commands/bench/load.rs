@@ -12,19 +12,21 @@ use leadline_engine::{Body, Caller, Engine, Error, Idempotency, Reply, Role, Sub
 use leadline_events::PersonalFields;
 use leadline_log::Position;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The commands of a life, in order.
+/// A command that clients send.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Step {
     Capture,
     MarkMql,
     AcceptSal,
     Qualify,
+    Contact,
 }
 
+/// The commands of a life, in order.
 pub(super) const LIFE: [Step; 4] = [Step::Capture, Step::MarkMql, Step::AcceptSal, Step::Qualify];
 
 /// Something that commands can be sent to: one connection.
@@ -47,22 +49,39 @@ pub(super) trait Service: Send + Sync {
     fn head(&self) -> Position;
 }
 
-/// The engine in this process.
-struct InProcess(Arc<Engine>);
+/// The engines of nodes in this process, which connections are spread over.
+pub(super) struct InProcess {
+    engines: Vec<Arc<Engine>>,
+    connections: AtomicUsize,
+}
 
-#[async_trait]
-impl Service for InProcess {
-    async fn connect(&self) -> Result<Box<dyn Connection>, Failure> {
-        Ok(Box::new(InProcess(Arc::clone(&self.0))))
-    }
-
-    fn head(&self) -> Position {
-        *self.0.head().borrow()
+impl InProcess {
+    pub(super) fn new(nodes: &[Arc<Node>]) -> Self {
+        let engines = nodes.iter().map(|node| Arc::clone(&node.engine)).collect();
+        Self { engines, connections: AtomicUsize::new(0) }
     }
 }
 
 #[async_trait]
-impl Connection for InProcess {
+impl Service for InProcess {
+    async fn connect(&self) -> Result<Box<dyn Connection>, Failure> {
+        let number = self.connections.fetch_add(1, Ordering::Relaxed);
+        let engine = self.engines.get(number % self.engines.len().max(1));
+        let engine = engine.ok_or_else(|| Failure::plain("there is no node".to_owned()))?;
+        Ok(Box::new(Direct(Arc::clone(engine))))
+    }
+
+    fn head(&self) -> Position {
+        let heads = self.engines.iter().map(|engine| *engine.head().borrow());
+        heads.max().unwrap_or_default()
+    }
+}
+
+/// Commands handed to an engine.
+struct Direct(Arc<Engine>);
+
+#[async_trait]
+impl Connection for Direct {
     async fn send(
         &mut self,
         step: Step,
@@ -87,10 +106,6 @@ const fn target(reply: &Reply) -> uuid::Uuid {
         StreamId::Lead(lead) => lead.0,
         other => other.key(),
     }
-}
-
-pub(super) fn in_process(node: &Node) -> impl Service + use<> {
-    InProcess(Arc::clone(&node.engine))
 }
 
 /// A command as an edge would hand it over.
@@ -119,6 +134,11 @@ pub(super) fn submission(
         Step::MarkMql => (lead::Command::MarkMql, "{}"),
         Step::AcceptSal => (lead::Command::AcceptSal, "{}"),
         Step::Qualify => (lead::Command::Qualify, "{}"),
+        Step::Contact => {
+            let channel = Some("telephone".to_owned());
+            let command = lead::Command::LogContactAttempt { channel, outcome: None };
+            (command, r#"{"channel":"telephone"}"#)
+        }
     };
     let payload = serde_json::value::RawValue::from_string(payload.to_owned())
         .map_err(|error| Failure::of("write", &"a command", error))?;
@@ -187,17 +207,44 @@ pub(super) async fn measure(
     clients: usize,
     time: Duration,
 ) -> Result<Measured, Failure> {
+    let numbers = first_number();
+    run(service, clients, time, |connection, index, end| {
+        live(connection, numbers + index * LIVES_MAX, end)
+    })
+    .await
+}
+
+/// Lets `clients` write to one lead for `time`.
+pub(super) async fn measure_one_lead(
+    service: &impl Service,
+    clients: usize,
+    time: Duration,
+) -> Result<Measured, Failure> {
+    let mut first = service.connect().await?;
+    let number = first_number();
+    let lead = first.send(Step::Capture, number, None).await?;
+    run(service, clients, time, |connection, _, end| contact(connection, number, lead, end)).await
+}
+
+/// Lets `clients` do something for `time` that measures how long each command takes.
+async fn run<F>(
+    service: &impl Service,
+    clients: usize,
+    time: Duration,
+    client: impl Fn(Box<dyn Connection>, u64, Instant) -> F,
+) -> Result<Measured, Failure>
+where
+    F: Future<Output = Result<Vec<u32>, Failure>> + Send + 'static,
+{
     let mut connections = Vec::with_capacity(clients);
     for _ in 0..clients {
         connections.push(service.connect().await?);
     }
     let head = service.head();
-    let numbers = first_number();
     let begun = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
-    for (index, connection) in connections.into_iter().enumerate() {
-        let first = numbers + u64::try_from(index).unwrap_or(0) * LIVES_MAX;
-        tasks.spawn(live(connection, first, begun + time));
+    for (index, connection) in (0..).zip(connections) {
+        tasks.spawn(client(connection, index, begun + time));
     }
     let mut latencies = Vec::new();
     while let Some(joined) = tasks.join_next().await {
@@ -222,9 +269,28 @@ async fn live(
         for step in LIFE {
             let begun = Instant::now();
             lead = Some(connection.send(step, number, lead).await?);
-            latencies.push(u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX));
+            latencies.push(micros(begun));
         }
         number += 1;
     }
     Ok(latencies)
+}
+
+async fn contact(
+    mut connection: Box<dyn Connection>,
+    number: u64,
+    lead: uuid::Uuid,
+    end: Instant,
+) -> Result<Vec<u32>, Failure> {
+    let mut latencies = Vec::new();
+    while Instant::now() < end {
+        let begun = Instant::now();
+        connection.send(Step::Contact, number, Some(lead)).await?;
+        latencies.push(micros(begun));
+    }
+    Ok(latencies)
+}
+
+fn micros(since: Instant) -> u32 {
+    u32::try_from(since.elapsed().as_micros()).unwrap_or(u32::MAX)
 }

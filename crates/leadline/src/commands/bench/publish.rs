@@ -1,6 +1,6 @@
 //! How fast the log is published to NATS.
 
-use super::load::{self, measure};
+use super::load::{InProcess, measure};
 use crate::cli::ServeRole;
 use crate::delivery::Delivery;
 use crate::failure::Failure;
@@ -19,7 +19,7 @@ pub(super) async fn rate(
     delivery: &Delivery,
     time: Duration,
 ) -> Result<String, Failure> {
-    measure(&load::in_process(node), CLIENTS, time).await?;
+    measure(&InProcess::new(&[Arc::clone(node)]), CLIENTS, time).await?;
     let head = *node.engine.head().borrow();
     let tasks = TaskTracker::new();
     let begun = Instant::now();

@@ -146,6 +146,10 @@ impl Connection for WebConnection {
             Step::MarkMql => self.call(&format!("/v1/leads/{lead}/mark-mql"), "{}").await,
             Step::AcceptSal => self.call(&format!("/v1/leads/{lead}/accept-sal"), "{}").await,
             Step::Qualify => self.call(&format!("/v1/leads/{lead}/qualify"), "{}").await,
+            Step::Contact => {
+                let path = format!("/v1/leads/{lead}/log-contact-attempt");
+                self.call(&path, r#"{"channel":"telephone"}"#).await
+            }
         }
     }
 }
