@@ -7,10 +7,10 @@ mod report;
 mod source;
 
 use crate::feed::{FeedLine, IMPORTER, LineError, LineOptions};
-use leadline_domain::Timestamp;
 use leadline_domain::actor::{Actor, ActorKind};
 use leadline_domain::decision::Mode;
 use leadline_domain::id::{ImportId, LeadId};
+use leadline_domain::{CLOCK_SKEW_MAX_MILLIS, Refusal, Timestamp};
 use leadline_engine::migration::Known;
 use leadline_engine::submission::Caller;
 use leadline_engine::{Engine, Error as EngineError, Reply, Role, Submission, timer};
@@ -47,6 +47,16 @@ pub enum Error {
 struct Line {
     number: u64,
     parsed: Result<FeedLine, LineError>,
+}
+
+impl Line {
+    /// Refuses what is dated later than the present: everything after it would be dated before it.
+    fn refuse_future(&mut self, latest: Timestamp) {
+        if self.parsed.as_ref().is_ok_and(|line| line.at > latest) {
+            let detail = Refusal::OccurredInFuture.detail();
+            self.parsed = Err(LineError { code: Refusal::OccurredInFuture.code(), detail });
+        }
+    }
 }
 
 /// An import on its way.
@@ -94,11 +104,13 @@ pub async fn run(
         }
         run.start(&hash).await?;
     }
+    let latest = engine.now().plus_millis(CLOCK_SKEW_MAX_MILLIS);
     let mut batches = source.lines(options.lines);
     let mut chunk = Vec::with_capacity(CHUNK_LINES_MAX);
     while let Some(batch) = batches.recv().await {
         let batch = batch?;
-        for line in batch.lines {
+        for mut line in batch.lines {
+            line.refuse_future(latest);
             if run.ends_chunk(&chunk, &line) {
                 run.handle(&mut chunk).await?;
             }

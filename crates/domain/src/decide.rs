@@ -15,7 +15,7 @@ use crate::{
 use draft::Draft;
 
 /// How far ahead of the present a command may be dated, for clocks that differ.
-pub(crate) const CLOCK_SKEW_MAX_MILLIS: i64 = 5 * 60 * 1000;
+pub const CLOCK_SKEW_MAX_MILLIS: i64 = 5 * 60 * 1000;
 
 impl Decider for Leadline {
     type State = State;

@@ -29,6 +29,7 @@ pub mod stream;
 pub mod subject;
 pub mod time;
 
+pub use decide::CLOCK_SKEW_MAX_MILLIS;
 pub use decision::{Command, Context, Decider, Decision, Event, Inputs, Leadline, State};
 pub use refusal::Refusal;
 pub use sealed::Sealed;

@@ -6,16 +6,19 @@ use crate::role::Role;
 use crate::submission::{Body, Caller, Submission, Target};
 use leadline_domain::actor::{Actor, ActorKind};
 use leadline_domain::config;
-use leadline_log::Position;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
 use subtle::ConstantTimeEq;
 use tokio::sync::Mutex as AsyncMutex;
+use tokio::time::Instant;
 
 /// Longest label of a key, in bytes.
 pub const LABEL_BYTES_MAX: usize = 100;
+/// How long to wait between two readings of the keys for callers whose key is not known.
+const READ_PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Clone, Debug)]
 struct KeyRecord {
@@ -29,8 +32,8 @@ struct KeyRecord {
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
     known: RwLock<BTreeMap<String, KeyRecord>>,
-    /// The head of the log when the keys were last read from it.
-    read_at: AsyncMutex<Position>,
+    /// When they were last read from the log for somebody whose key was not known.
+    read: AsyncMutex<Option<Instant>>,
 }
 
 /// A new API key. The secret is shown this once and stored nowhere.
@@ -119,7 +122,7 @@ impl Engine {
     }
 
     /// Who calls with this bearer token; `None` where the token is unknown, wrong or revoked. A key that is not known
-    /// yet may have been made by another process: it is looked up in the log, once for each head of it.
+    /// yet may have been made by another process: it is looked up in the log, some times a second for all who ask.
     ///
     /// # Errors
     /// The log cannot be read.
@@ -129,12 +132,15 @@ impl Engine {
             keys.known.read().unwrap_or_else(PoisonError::into_inner).contains_key(id)
         };
         if !knows(&self.keys) {
-            // Held while the keys are read: whoever comes with the same key meanwhile waits for the answer.
-            let mut read_at = self.keys.read_at.lock().await;
-            let head = self.log.head().await.map_err(|error| Error::failed("event log", error))?;
-            if !knows(&self.keys) && *read_at != head {
+            let came = Instant::now();
+            // Held while the keys are read: one reading answers all who came before it began.
+            let mut begun = self.keys.read.lock().await;
+            if !knows(&self.keys) && begun.is_none_or(|begun| begun < came) {
+                if let Some(begun) = *begun {
+                    tokio::time::sleep_until(begun + READ_PAUSE).await;
+                }
+                *begun = Some(Instant::now());
                 self.load_keys().await?;
-                *read_at = head;
             }
         }
         Ok(self.caller_of(id, secret))
@@ -191,11 +197,12 @@ impl Engine {
         label: &str,
         role: Role,
     ) -> Result<NewKey, Error> {
-        if label.trim().is_empty() || label.len() > LABEL_BYTES_MAX {
+        let bad = label.trim().is_empty() || label.chars().any(char::is_control);
+        if bad || label.len() > LABEL_BYTES_MAX {
             return Err(Error::Invalid {
                 code: "label_invalid",
                 detail: format!(
-                    "a key needs a label of 1 to {LABEL_BYTES_MAX} bytes: the name its commands carry"
+                    "a key needs a label of 1 to {LABEL_BYTES_MAX} bytes without control characters: the name its commands carry"
                 ),
             });
         }

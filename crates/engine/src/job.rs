@@ -44,6 +44,8 @@ pub(crate) struct CommandJob {
     drawn: Option<Drawn>,
     /// What a `Settle` answers that finds nothing due.
     idle: Option<Reply>,
+    /// Whether its lead was read again because nothing seemed due.
+    looked_again: bool,
     /// The limit of the log that the command passes.
     too_large: Option<&'static str>,
     /// The latest present of any command decided so far, in milliseconds.
@@ -70,6 +72,7 @@ impl CommandJob {
             reply_to: Some(reply_to),
             drawn: None,
             idle: None,
+            looked_again: false,
             too_large: None,
             latest,
             engine,
@@ -109,6 +112,10 @@ impl CommandJob {
         };
         let mut drafting = Drafting::new(prepared, &context);
         drafting.read(desk, StreamId::Config)?;
+        let settles = match &command {
+            Ok(command @ Command::Lead(_, lead::Command::Settle)) => Some(command.target()),
+            _ => None,
+        };
         let outcome = match command {
             Err(refusal) => Err(refusal),
             Ok(command) => {
@@ -116,11 +123,10 @@ impl CommandJob {
                 self.weigh(&mut drafting, desk, (&command, &matches), &context)?
             }
         };
-        let settles = matches!(&prepared.body, Body::Lead(lead::Command::Settle));
         let drawn = match outcome {
-            Ok(()) if settles && drafting.is_empty() => {
+            Ok(()) if settles.is_some() && drafting.is_empty() => {
                 self.idle = drafting.idle();
-                return Ok(Step::Done);
+                return self.look_again(settles, desk);
             }
             Ok(()) => drafting.finish(None),
             Err(refusal) => drafting.finish(Some(&refusal)),
@@ -132,6 +138,22 @@ impl CommandJob {
         }
         self.drawn = Some(drawn);
         Ok(Step::Append(Draft { append, states }))
+    }
+
+    /// Nothing is due by what is in memory, which another process may have gone beyond: no append tells. So the stream is
+    /// read again, once.
+    fn look_again(
+        &mut self,
+        settles: Option<StreamId>,
+        desk: &mut Desk<'_, Rules>,
+    ) -> Loaded<Step<Rules>> {
+        if let (false, Some(stream)) = (std::mem::replace(&mut self.looked_again, true), settles) {
+            let stream = stream_key(&stream);
+            if desk.forget(&stream) {
+                desk.stream(&stream).ok_or(NotLoaded)?;
+            }
+        }
+        Ok(Step::Done)
     }
 
     /// The context, in which a command without a time of its own comes no earlier than what has been decided already

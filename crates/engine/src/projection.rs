@@ -167,18 +167,16 @@ impl Projections {
             if *reached >= head {
                 return Ok(());
             }
-            if progress.leased.contains(view) {
-                if !self.step(engine).await? {
-                    return Ok(());
-                }
-            } else if begun.elapsed() >= REACH_MAX {
-                return Err(Error::ViewBehind { view: view.to_owned(), position: head });
-            } else {
-                tokio::time::sleep(REACH_LOOK).await;
-                let mut projector = self.projector.lock().await;
-                projector.look_up().await.map_err(failed)?;
-                self.publish(&projector);
+            if progress.leased.contains(view) && self.step(engine).await? {
+                continue;
             }
+            if begun.elapsed() >= REACH_MAX {
+                return Err(Error::ViewBehind { view: view.to_owned(), position: head });
+            }
+            tokio::time::sleep(REACH_LOOK).await;
+            let mut projector = self.projector.lock().await;
+            projector.look_up().await.map_err(failed)?;
+            self.publish(&projector);
         }
     }
 

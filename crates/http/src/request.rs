@@ -119,7 +119,10 @@ pub(crate) fn checked_key<'a>(what: &str, key: &'a str) -> Result<&'a str, Probl
 pub(crate) fn idempotency(headers: &HeaderMap) -> Result<Idempotency, Problem> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(Idempotency::None) };
     let invalid =
-        || Problem::malformed("key_invalid", "`Idempotency-Key` is text, best a quoted string");
+        || Problem::malformed("key_invalid", "`Idempotency-Key` is one text, best a quoted string");
+    if headers.get_all(IDEMPOTENCY_KEY).iter().nth(1).is_some() {
+        return Err(invalid());
+    }
     let text = value.to_str().map_err(|_| invalid())?.trim();
     let bare = match text.strip_prefix('"') {
         Some(rest) => rest.strip_suffix('"').ok_or_else(invalid)?,

@@ -1,6 +1,6 @@
 //! Following the log: one reader for the whole process, any number of followers.
 //!
-//! A [`Tailer`] keeps the last pages that it read, so that followers that are near the head share one read. A
+//! A [`Tailer`] keeps the last page that it read, so that followers that are near the head share one read. A
 //! follower that is far behind reads for itself. Every page is checked for continuity: positions are dense, so a
 //! hole is proof of a fault and ends the following, loudly.
 
@@ -39,10 +39,24 @@ impl Tailer {
     /// What comes after `position`, at most `limit` events; nothing at the head.
     async fn page(&self, position: Position, limit: usize) -> Result<Arc<[Recorded]>, Error> {
         let mut latest = self.latest.lock().await;
-        let first = latest.first().map(|event| event.position);
-        if first == Some(position.next()) && latest.len() <= limit {
-            return Ok(latest.clone());
+        match latest.first().map(|event| event.position) {
+            Some(first) if first == position.next() && latest.len() <= limit => {
+                return Ok(latest.clone());
+            }
+            Some(first) if first > position.next() => {
+                drop(latest);
+                return self.read(position, limit).await;
+            }
+            _ => {}
         }
+        let events = self.read(position, limit).await?;
+        if !events.is_empty() {
+            *latest = events.clone();
+        }
+        Ok(events)
+    }
+
+    async fn read(&self, position: Position, limit: usize) -> Result<Arc<[Recorded]>, Error> {
         let read = Read {
             scope: Scope::All,
             after: position,
@@ -54,11 +68,7 @@ impl Tailer {
         if page.head < position {
             return Err(Error::Receded { position, head: page.head });
         }
-        let events: Arc<[Recorded]> = page.events.into();
-        if !events.is_empty() {
-            *latest = events.clone();
-        }
-        Ok(events)
+        Ok(page.events.into())
     }
 }
 
@@ -82,11 +92,16 @@ impl Follower {
     /// The log could not be read, has a hole, or ends before what was seen of it: following must stop.
     pub async fn next_page(&mut self, limit: usize) -> Result<Arc<[Recorded]>, Error> {
         loop {
+            let told = *self.tailer.head.borrow() > self.position;
             let events = self.tailer.page(self.position, limit.max(1)).await?;
             if let Some(last) = continuous(self.position, &events)? {
                 self.position = last;
                 self.pause = POLL_MIN;
                 return Ok(events);
+            }
+            if told {
+                // Somebody tells of a head that the log does not have.
+                tokio::time::sleep(POLL_MIN).await;
             }
             self.pause_or_wake().await;
         }

@@ -1,6 +1,7 @@
 //! The generations of a view and the names of their tables, which every database has alike.
 
-use leadline_views::store::{Error, Generation};
+use leadline_log::Position;
+use leadline_views::store::{Commit, Error, Generation};
 
 /// The tables of one generation.
 #[derive(Clone, Debug)]
@@ -25,6 +26,17 @@ impl Tables {
             current: table("current"),
             state: table("state"),
         }
+    }
+
+    /// The number, as checkpoints have it.
+    pub(crate) const fn build(&self) -> u64 {
+        self.number.cast_unsigned()
+    }
+
+    /// Whether a commit is the first one to these tables.
+    pub(crate) fn begin_with(&self, commit: &Commit) -> bool {
+        let from = commit.from;
+        from.position == Position::START && (from.build == 0 || from.build == self.build())
     }
 
     /// The same, where there is a number.

@@ -7,8 +7,8 @@ mod connect;
 pub mod examine;
 pub mod log;
 mod migrate;
-mod nodelay;
 mod pool;
+mod sockets;
 pub mod vault;
 pub mod views;
 

@@ -86,6 +86,16 @@ impl Follower {
     const fn follows(&self) -> bool {
         self.leased && matches!(self.status, Status::Following)
     }
+
+    /// Goes on from what is stored. Rows that were built anew meanwhile have nothing of what ailed the former ones, and
+    /// may be of other code than this process has.
+    fn take_over(&mut self, stored: Checkpoint) {
+        self.folding.forget();
+        if stored.build != self.checkpoint.build {
+            self.status = Status::of(&*self.folding, stored);
+        }
+        self.checkpoint = stored;
+    }
 }
 
 /// Folds pages into several views, and commits them in one transaction a page.
@@ -105,7 +115,7 @@ impl std::fmt::Debug for Projector {
 }
 
 const fn start(log: LogIdentity, fingerprint: u32) -> Checkpoint {
-    Checkpoint { log, position: Position::START, event: Uuid::nil(), fingerprint }
+    Checkpoint { log, position: Position::START, event: Uuid::nil(), fingerprint, build: 0 }
 }
 
 impl Projector {
@@ -120,10 +130,10 @@ impl Projector {
         folds: Vec<Box<dyn Folding>>,
     ) -> Result<Self, Error> {
         let mut followers = Vec::with_capacity(folds.len());
+        let stored = store.checkpoints().await?;
         for folding in folds {
-            let (view, fingerprint) = (folding.name(), folding.fingerprint());
-            let stored = store.checkpoint(view, Generation::Live).await?;
-            let checkpoint = stored.unwrap_or_else(|| start(log, fingerprint));
+            let stored = stored.get(folding.name()).copied();
+            let checkpoint = stored.unwrap_or_else(|| start(log, folding.fingerprint()));
             let status = Status::of(&*folding, checkpoint);
             followers.push(Follower { folding, checkpoint, status, leased: true });
         }
@@ -151,34 +161,43 @@ impl Projector {
         self.followers.iter().filter(|one| one.follows()).map(|one| one.checkpoint.position).min()
     }
 
-    /// Takes the lease of every view of `wanted` that is free, and lets go of the rest. What is not leased is brought
-    /// forward by another process, and looked up in the store. Whether every view of `wanted` is leased now.
+    /// Takes the lease of every view of `wanted` that is free and can be followed here, and lets go of the rest. What is
+    /// not leased is brought forward by another process, and looked up in the store.
     /// A projector that has its store to itself need not ask.
     ///
     /// # Errors
     /// The store could not be read.
-    pub async fn lease(&mut self, wanted: &[&str]) -> Result<bool, Error> {
-        let mut all = true;
+    pub async fn lease(&mut self, wanted: &[&str]) -> Result<(), Error> {
         for one in &mut self.followers {
             let view = one.folding.name();
-            let wants = wanted.contains(&view);
+            let wants = wanted.contains(&view) && matches!(one.status, Status::Following);
             let held = wants && self.store.lease(view).await?;
-            if !held || !one.leased {
-                refresh(one, &*self.store).await?;
+            if one.leased && !held {
+                self.store.let_go(view).await?;
             }
-            one.leased = held;
-            all &= held || !wants;
+            // What another process has stored meanwhile is what there is to go on from.
+            let is_new = held && !one.leased;
+            one.leased = held && !is_new;
+            if is_new {
+                refresh(one, &*self.store).await?;
+                one.leased = true;
+            }
         }
-        Ok(all)
+        self.look_up().await
     }
 
-    /// Looks up how far other processes have brought the views that are not leased here.
+    /// Looks up what other processes have stored: how far the views are that are not leased here, and whether a view
+    /// has been built anew.
     ///
     /// # Errors
     /// The store could not be read.
     pub async fn look_up(&mut self) -> Result<(), Error> {
-        for one in self.followers.iter_mut().filter(|one| !one.leased) {
-            refresh(one, &*self.store).await?;
+        let stored = self.store.checkpoints().await?;
+        for one in &mut self.followers {
+            let Some(stored) = stored.get(one.folding.name()) else { continue };
+            if !one.follows() || stored.build != one.checkpoint.build {
+                one.take_over(*stored);
+            }
         }
         Ok(())
     }
@@ -281,10 +300,11 @@ impl Projector {
     /// # Errors
     /// The store could not be read.
     pub async fn retry(&mut self, view: &str) -> Result<(), Error> {
+        let stored = self.store.checkpoints().await?;
         for one in self.followers.iter_mut().filter(|one| one.folding.name() == view) {
             one.folding.forget();
             let fingerprint = one.folding.fingerprint();
-            let stored = self.store.checkpoint(view, Generation::Live).await?;
+            let stored = stored.get(view).copied();
             one.checkpoint = stored.unwrap_or_else(|| start(one.checkpoint.log, fingerprint));
             one.status = Status::of(&*one.folding, one.checkpoint);
         }
@@ -300,6 +320,8 @@ async fn settle(
     page: &Page,
 ) -> Result<(), Error> {
     match outcome {
+        // Only the store knows which build the first commit has begun.
+        Outcome::Moved if one.checkpoint.build == 0 => refresh(one, store).await?,
         Outcome::Moved => {
             one.checkpoint =
                 Checkpoint { position: page.through, event: page.last, ..one.checkpoint };
@@ -311,9 +333,9 @@ async fn settle(
 
 /// Begins a view again from what is stored.
 async fn refresh(one: &mut Follower, store: &dyn ViewStore) -> Result<(), Error> {
-    one.folding.forget();
-    if let Some(stored) = store.checkpoint(one.folding.name(), Generation::Live).await? {
-        one.checkpoint = stored;
+    match store.checkpoints().await?.get(one.folding.name()) {
+        Some(stored) => one.take_over(*stored),
+        None => one.folding.forget(),
     }
     Ok(())
 }

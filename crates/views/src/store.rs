@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use leadline_domain::Timestamp;
 use leadline_log::types::LogIdentity;
 use leadline_log::{Place, Position};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use thiserror::Error;
 use uuid::Uuid;
@@ -53,6 +54,8 @@ pub struct Checkpoint {
     pub event: Uuid,
     /// The fold's fingerprint.
     pub fingerprint: u32,
+    /// Which set of rows, of all that there have been of the view; 0 before the first commit.
+    pub build: u64,
 }
 
 impl Checkpoint {
@@ -223,7 +226,8 @@ pub fn digest_version(hasher: &mut blake3::Hasher, key: Uuid, version: (i64, i64
 #[async_trait]
 pub trait ViewStore: Send + Sync + std::fmt::Debug {
     /// Whether this process may bring the view forward from now on: one process does at a time. The lease is kept
-    /// until the process ends. It only spares work: commits are guarded by their checkpoints.
+    /// until the process ends or [lets it go](Self::let_go). It only spares work: commits are guarded by their
+    /// checkpoints.
     ///
     /// # Errors
     /// The database could not be reached.
@@ -233,15 +237,20 @@ pub trait ViewStore: Send + Sync + std::fmt::Debug {
         Ok(true)
     }
 
-    /// The checkpoint of this view; `None` before the first commit of this generation.
+    /// Gives back the lease of a view.
+    ///
+    /// # Errors
+    /// The database could not be reached.
+    async fn let_go(&self, view: &str) -> Result<(), Error> {
+        let _only_here = view;
+        Ok(())
+    }
+
+    /// The live checkpoint of every view that has one, by its name.
     ///
     /// # Errors
     /// The database could not be read.
-    async fn checkpoint(
-        &self,
-        view: &str,
-        generation: Generation,
-    ) -> Result<Option<Checkpoint>, Error>;
+    async fn checkpoints(&self) -> Result<BTreeMap<String, Checkpoint>, Error>;
 
     /// The state of each of `keys`; `None` for a key that has none.
     ///
@@ -273,11 +282,12 @@ pub trait ViewStore: Send + Sync + std::fmt::Debug {
     /// The database could not be read, or the view was never built.
     async fn checksum(&self, view: &str, generation: Generation) -> Result<Checksum, Error>;
 
-    /// Begins an empty generation beside the live one; an unfinished one goes first.
+    /// Begins an empty generation beside the live one, and says which [build](Checkpoint::build) it is; an unfinished
+    /// one goes first.
     ///
     /// # Errors
     /// The database could not be written.
-    async fn begin_rebuild(&self, view: &str) -> Result<(), Error>;
+    async fn begin_rebuild(&self, view: &str) -> Result<u64, Error>;
 
     /// Makes the rebuilt generation the live one, in one step, and keeps the one before it for [`Self::roll_back`].
     ///

@@ -103,6 +103,80 @@ fn a_key_of_a_source_system_leads_to_the_lead_that_has_it_now() {
     }
 }
 
+/// Captured, qualified and converted into an opportunity.
+fn convert(client: &mut Http, key: &str) -> String {
+    step(client, "/v1/leads", &json!({"company": "Mills", "external_key": key}));
+    move_on(client, key)
+}
+
+fn move_on(client: &mut Http, key: &str) -> String {
+    for command in ["mark-mql", "accept-sal", "qualify"] {
+        step(client, &format!("/v1/leads/key:{key}/{command}"), &json!({}));
+    }
+    let path = format!("/v1/leads/key:{key}/convert");
+    opened(&step(client, &path, &json!({"amount_cents": 100})), "opportunity.opened")
+}
+
+#[test]
+fn an_opportunity_is_found_by_its_lead_as_that_stands() {
+    let mut pair = Pair::new();
+    for round in 0..ROUNDS / 4 {
+        let amount = |cents: u32| json!({"amount_cents": cents});
+        let key = format!("o-{round}");
+        let path = format!("/v1/opportunities/key:{key}/change-amount");
+        // Not converted yet, as far as this server remembers.
+        step(&mut pair.here, "/v1/leads", &json!({"company": "Mills", "external_key": key}));
+        let first = move_on(&mut pair.there, &key);
+        assert_eq!(text(&step(&mut pair.here, &path, &amount(200))["id"]), first);
+        // The key has gone to somebody else since.
+        step(&mut pair.there, &format!("/v1/subjects/key:{key}/erase"), &json!({}));
+        let second = convert(&mut pair.there, &key);
+        assert_eq!(text(&step(&mut pair.here, &path, &amount(300))["id"]), second);
+    }
+}
+
+#[test]
+fn a_key_of_ones_own_that_another_server_has_freed_may_be_taken() {
+    let mut pair = Pair::new();
+    let account = text(&step(&mut pair.here, "/v1/accounts", &json!({"name": "Mills"}))["id"]);
+    for round in 0..ROUNDS / 4 {
+        let open = json!([{"type": "OpenContact", "target": format!("key:c-{round}"),
+            "payload": {"account_id": account, "last_name": "Person"}}]);
+        let first = step(&mut pair.here, "/v1/commands", &open);
+        assert_eq!(first[0]["status"], 201, "{first}");
+        let through = json!({"through": "contact"});
+        step(&mut pair.there, &format!("/v1/subjects/key:c-{round}/erase"), &through);
+        let again = step(&mut pair.here, "/v1/commands", &open);
+        assert_eq!(again[0]["status"], 201, "{again}");
+    }
+}
+
+/// The one that started the clock dies; the other one remembers the lead from before.
+#[test]
+fn a_clock_that_another_server_started_is_settled_by_whoever_is_left() {
+    let Pair { mut here, mut there, servers: [_left, lost], _place } = Pair::new();
+    let all_day = json!([["00:00", "24:00"]]);
+    let week: serde_json::Map<String, Value> = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+        .map(|day| (day.to_owned(), all_day.clone()))
+        .into_iter()
+        .collect();
+    let policy = json!({"kind": "acceptance_sla", "name": "fast", "version": 1,
+        "target_seconds": 2, "reminders": [50], "calendar": {"tz": "UTC", "weekly": week}});
+    step(&mut here, "/v1/policies", &policy);
+    step(&mut here, "/v1/policies/fast@1/activate", &json!({}));
+    let lead = text(&step(&mut here, "/v1/leads", &json!({"company": "Mills"}))["id"]);
+    step(&mut there, &format!("/v1/leads/{lead}/mark-mql"), &json!({}));
+    lost.kill();
+    wait_until("the breach is written down", || {
+        let events = here.get("/v1/events?limit=500").done();
+        events["events"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|event| event["type"] == "lead.sla_breached")
+    });
+}
+
 #[test]
 fn a_policy_that_another_server_puts_in_force_judges_the_next_command() {
     let mut pair = Pair::new();

@@ -53,7 +53,8 @@ impl Keys {
 /// Where a job finds the state of streams and claims.
 ///
 /// Ask for everything that will be needed before answering [`Wait`](super::Step::Wait): what is missing is loaded
-/// in one go. Whatever a decision rests on must be in the `expect` of its append, with the version given here.
+/// in one go. Every stream that was asked for is a condition of the append, whether the decision says so or not; so is
+/// the stream of whoever holds a claim that was asked for.
 pub struct Desk<'a, M: Model> {
     pub(super) model: &'a M,
     pub(super) book: &'a mut Book<M>,
@@ -61,6 +62,9 @@ pub struct Desk<'a, M: Model> {
     pub(super) asked: &'a mut Keys,
     /// What of it is not in memory.
     pub(super) missing: &'a mut Keys,
+    /// Claims that were read for this job. That a claim is free is believed by whoever it was read for and by nobody
+    /// who came later: no stream tells when somebody else takes it.
+    pub(super) read: &'a [ClaimKey],
 }
 
 impl<M: Model> Desk<'_, M> {
@@ -80,15 +84,30 @@ impl<M: Model> Desk<'_, M> {
         (0, Arc::new(self.model.initial(stream)))
     }
 
-    /// Who holds a claim; `None` where it must be loaded first.
+    /// Who holds a claim; `None` where it, or the holder's stream, must be loaded first: a claim is let go with an event
+    /// of its holder.
     #[expect(clippy::option_option, reason = "not known yet, and known to be free, are two things")]
     pub fn claim(&mut self, key: &ClaimKey) -> Option<Option<ClaimHolder>> {
         self.asked.claims.push(*key);
         let known = self.book.claims.get(key).copied();
-        if known.is_none() {
-            self.missing.claims.push(*key);
+        match known {
+            Some(Some(holder)) => self.stream(&holder.holder).map(|_| Some(holder)),
+            Some(None) if self.read.contains(key) || self.book.claims.is_pinned(key) => Some(None),
+            Some(None) | None => {
+                self.missing.claims.push(*key);
+                None
+            }
         }
-        known
+    }
+
+    /// Has a stream read again, for what is in memory may be behind what others have appended. Whether it will be: not
+    /// where an append that changes it is on its way.
+    pub fn forget(&mut self, stream: &StreamKey) -> bool {
+        let forgets = !self.book.streams.is_pinned(stream);
+        if forgets {
+            self.book.streams.remove(stream);
+        }
+        forgets
     }
 }
 

@@ -117,7 +117,7 @@ impl Groups {
 /// is alone, so that the others commit.
 ///
 /// # Errors
-/// The disk did not confirm a write: the process must end.
+/// The disk did not confirm a write, or the log has lost what it had confirmed: the process must end.
 pub(super) async fn land(
     backend: Arc<dyn LogBackend>,
     batch: Arc<[Append]>,
@@ -128,7 +128,9 @@ pub(super) async fn land(
     while let Some(part) = parts.pop() {
         match append(&*backend, &part, &mut broken).await {
             Ok(verdicts) => landed.extend(verdicts.into_iter().map(Ok)),
-            Err(error @ Error::NotDurable { .. }) => return Err(Arc::new(error)),
+            Err(error @ (Error::NotDurable { .. } | Error::Receded { .. })) => {
+                return Err(Arc::new(error));
+            }
             Err(Error::Unacceptable { .. }) if part.len() > 1 => {
                 let (one, two) = part.split_at(part.len() / 2);
                 parts.push(two.into());

@@ -103,6 +103,7 @@ impl<M: Model> Worker<M> {
     fn fail_waiting(&mut self, error: &Arc<Error>, concerned: impl Fn(&Keys) -> bool) {
         for entry in std::mem::take(&mut self.waiting) {
             if !entry.missing.is_empty() && concerned(&entry.missing) {
+                self.book.forget_free(&entry.asked.claims);
                 entry.job.finish(Outcome::Failed(error.clone()));
             } else {
                 self.waiting.push_back(entry);

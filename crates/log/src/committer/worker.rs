@@ -223,6 +223,7 @@ impl<M: Model> Worker<M> {
                 book: &mut self.book,
                 asked: &mut asked,
                 missing: &mut missing,
+                read: &entry.asked.claims,
             });
             match step {
                 Step::Done => {
@@ -261,7 +262,13 @@ impl<M: Model> Worker<M> {
 
     /// Takes a decision into the batch.
     fn draft(&mut self, entry: Entry<M>, draft: Draft<M>, asked: &mut Keys) {
-        let Draft { append, states } = draft;
+        let Draft { mut append, states } = draft;
+        for stream in asked.streams.drain(..) {
+            if append.expect.iter().all(|(expected, _)| *expected != stream) {
+                let version = self.book.streams.get(&stream).map_or(0, |(version, _)| *version);
+                append.expect.push((stream, version));
+            }
+        }
         if let Err(rule) = check(&append, &states) {
             let error = Arc::new(Error::Unacceptable { reason: rule.to_owned() });
             return entry.job.finish(Outcome::Failed(error));

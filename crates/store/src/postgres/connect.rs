@@ -1,6 +1,6 @@
 //! The database as such: how it is reached, and what it has to promise before anything is stored in it.
 
-use super::{Failed, failed, migrate, nodelay, refused};
+use super::{Failed, failed, migrate, refused, sockets};
 use leadline_log::Error;
 use sqlx_core::connection::ConnectOptions;
 use sqlx_core::query::query;
@@ -150,7 +150,9 @@ impl Database {
             Ok(connected) => {
                 let connected = connected?;
                 if self.options.get_socket().is_none() {
-                    nodelay::set(self.options.get_port());
+                    let port = self.options.get_port();
+                    // It reports itself; a session without is as good, only slower.
+                    drop(tokio::task::spawn_blocking(move || sockets::set(port)).await);
                 }
                 Ok(connected)
             }

@@ -57,7 +57,7 @@ impl PostgresLog {
         let identity = identify(database, ids).await?;
         let names = Arc::new(Names::default());
         let readers = reader::Readers::new(database, Arc::clone(&names));
-        let writer = writer::Writer::start(database, names, clock);
+        let writer = writer::Writer::start(database, names, clock, identity);
         Ok(Self { identity, readers, writer })
     }
 }

@@ -69,12 +69,20 @@ impl Pool {
         attempt: &'static str,
         query: impl Fn() -> Query + Send + Sync,
     ) -> Result<Vec<PgRow>, Error> {
+        self.try_rows(query).await.map_err(failed(attempt))
+    }
+
+    /// The same, or the driver's error.
+    pub(super) async fn try_rows(
+        &self,
+        query: impl Fn() -> Query + Send + Sync,
+    ) -> Result<Vec<PgRow>, Failed> {
         match self.rows_once(query()).await {
             Err(error) if is_lost(&error) => {
                 self.forget();
-                self.rows_once(query()).await.map_err(failed(attempt))
+                self.rows_once(query()).await
             }
-            other => other.map_err(failed(attempt)),
+            other => other,
         }
     }
 

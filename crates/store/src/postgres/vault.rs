@@ -49,6 +49,17 @@ impl std::fmt::Debug for Inner {
 }
 
 impl PostgresVault {
+    /// Whether there is a vault in this database.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn exists(database: &Database) -> Result<bool, Error> {
+        const ATTEMPT: &str = "look for the hash key";
+        let mut session = database.session("leadline start", &[]).await?;
+        let known = query("SELECT 1 FROM leadline_keys.secret").fetch_optional(&mut session);
+        Ok(within(known).await.map_err(failed(ATTEMPT))?.is_some())
+    }
+
     /// Opens the vault in this database. Whichever node comes first makes the hash key.
     ///
     /// # Errors

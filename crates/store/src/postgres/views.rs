@@ -18,6 +18,7 @@ use sqlx_core::query::query;
 use sqlx_core::raw_sql::raw_sql;
 use sqlx_core::sql_str::AssertSqlSafe;
 use sqlx_postgres::{PgConnection, PgRow};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -120,15 +121,12 @@ impl ViewStore for PostgresViews {
         self.duty.take(view).await.map_err(failed("take on a view"))
     }
 
-    async fn checkpoint(
-        &self,
-        view: &str,
-        generation: Generation,
-    ) -> Result<Option<Checkpoint>, Error> {
-        let mut lease = self.snapshot().await?;
-        let checkpoint = read::checkpoint(&mut lease.session, view, generation).await?;
-        end(lease).await?;
-        Ok(checkpoint)
+    async fn let_go(&self, view: &str) -> Result<(), Error> {
+        self.duty.let_go(view).await.map_err(failed("let go of a view"))
+    }
+
+    async fn checkpoints(&self) -> Result<BTreeMap<String, Checkpoint>, Error> {
+        read::checkpoints(&self.readers).await
     }
 
     async fn states(
@@ -164,10 +162,11 @@ impl ViewStore for PostgresViews {
         Ok(checksum)
     }
 
-    async fn begin_rebuild(&self, view: &str) -> Result<(), Error> {
+    async fn begin_rebuild(&self, view: &str) -> Result<u64, Error> {
         let mut lease = self.transaction().await?;
-        write::begin_rebuild(&mut lease.session, view).await?;
-        end(lease).await
+        let build = write::begin_rebuild(&mut lease.session, view).await?;
+        end(lease).await?;
+        Ok(build)
     }
 
     async fn promote(&self, view: &str) -> Result<(), Error> {

@@ -54,7 +54,12 @@ impl SqliteLog {
         };
         let helper = reader()?;
         let readers = reader::Readers::start(reader, &names)?;
-        let writer = writer::Writer::start(writer::Parts { connection, helper, names, clock })?;
+        let files = writer::Files::of(&path).map_err(|source| Error::Unavailable {
+            attempt: "look at the files of the log",
+            source: Box::new(source),
+        })?;
+        let parts = writer::Parts { connection, helper, files, names, clock };
+        let writer = writer::Writer::start(parts)?;
         Ok(Self { identity, readers, writer, lock })
     }
 

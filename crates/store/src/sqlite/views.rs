@@ -12,6 +12,7 @@ use leadline_views::store::{
     AsOf, Checkpoint, Checksum, Commit, Error, Generation, Outcome, Rows, Select, ViewStore,
 };
 use rusqlite::{Connection, OpenFlags};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use uuid::Uuid;
@@ -73,13 +74,8 @@ fn connect(path: &Path) -> Result<Connection, Error> {
 
 #[async_trait]
 impl ViewStore for SqliteViews {
-    async fn checkpoint(
-        &self,
-        view: &str,
-        generation: Generation,
-    ) -> Result<Option<Checkpoint>, Error> {
-        let view = view.to_owned();
-        self.reader().ask(move |connection| read::checkpoint(connection, &view, generation)).await
+    async fn checkpoints(&self) -> Result<BTreeMap<String, Checkpoint>, Error> {
+        self.reader().ask(read::checkpoints).await
     }
 
     async fn states(
@@ -108,7 +104,7 @@ impl ViewStore for SqliteViews {
         self.reader().ask(move |connection| read::checksum(connection, &view, generation)).await
     }
 
-    async fn begin_rebuild(&self, view: &str) -> Result<(), Error> {
+    async fn begin_rebuild(&self, view: &str) -> Result<u64, Error> {
         let view = view.to_owned();
         self.writer.ask(move |connection| write::begin_rebuild(connection, &view)).await
     }

@@ -6,7 +6,7 @@ use leadline_log::clock::System;
 use leadline_log::types::{
     Append, Category, Direction, NewEvent, Page, Position, Read, Scope, Verdict,
 };
-use leadline_log::{LogBackend, StreamKey};
+use leadline_log::{Error, LogBackend, StreamKey};
 use leadline_store::postgres::log::PostgresLog;
 use leadline_store::postgres::{Database, Opening};
 use sqlx_core::raw_sql::raw_sql;
@@ -241,6 +241,23 @@ async fn a_duplicate_stays_one_when_its_answer_is_lost() {
     // The same bytes, expected at another version.
     let verdict = one(&log, write(1, &[(1, 2)])).await;
     assert!(matches!(verdict, Verdict::Duplicate(known) if known.first == Position(1)));
+}
+
+/// A database that was restored, or another server behind the same name: what this node remembers is of no use there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_writer_that_connects_again_writes_to_its_own_log_only() {
+    let scratch = Scratch::new().await;
+    let log = node(&scratch.url()).await;
+    one(&log, write(1, &[(1, 0)])).await;
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = 'leadline log-writer'";
+    scratch.run(cut).await.unwrap();
+    one(&log, write(2, &[(1, 1)])).await;
+    scratch.run("UPDATE leadline.meta SET epoch = epoch + 1").await.unwrap();
+    scratch.run(cut).await.unwrap();
+    let refused = log.append([write(3, &[(1, 2)])].into()).await.unwrap_err();
+    assert!(matches!(refused, Error::Receded { position: Position(2), .. }), "{refused}");
+    assert_eq!(everything(&log).await.head, Position(2));
 }
 
 /// Readers find a server that was started anew.

@@ -47,7 +47,7 @@ async fn views_of_another_past_stand_still_and_say_why() {
     let commit = Commit {
         view: "lead",
         generation: Generation::Live,
-        from: store.checkpoint("lead", Generation::Live).await.unwrap().unwrap(),
+        from: store.checkpoints().await.unwrap()["lead"],
         to: Position(all as u64),
         event: Uuid::from_u128(77),
         changes: Vec::new(),

@@ -52,8 +52,8 @@ impl Rebuild {
     ) -> Result<Self, Error> {
         let unknown = || Error::UnknownView { name: view.chars().take(64).collect() };
         let folding = folding(view).ok_or_else(unknown)?;
-        store.begin_rebuild(view).await?;
-        let stored = start(log, folding.fingerprint());
+        let build = store.begin_rebuild(view).await?;
+        let stored = Checkpoint { build, ..start(log, folding.fingerprint()) };
         let (position, event) = (stored.position, stored.event);
         Ok(Self { store, history, folding, stored, position, event })
     }
@@ -103,8 +103,9 @@ impl Rebuild {
     pub async fn finish(mut self) -> Result<Rebuilt, Error> {
         self.flush().await?;
         let view = self.folding.name();
-        let live = self.store.checkpoint(view, Generation::Live).await?;
-        let comparable = live == Some(self.stored);
+        let live = self.store.checkpoints().await?.remove(view);
+        let comparable =
+            live.is_some_and(|live| Checkpoint { build: self.stored.build, ..live } == self.stored);
         let same = if comparable {
             let live = self.store.checksum(view, Generation::Live).await?;
             Some(live == self.store.checksum(view, Generation::Next).await?)

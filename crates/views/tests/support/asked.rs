@@ -9,6 +9,7 @@ use leadline_views::store::{
 };
 use leadline_views::{AsOf, Axis, Request, ViewEvent, ViewStore, query};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// The rows of one view as they stand.
@@ -28,7 +29,7 @@ impl ViewStore for Standing {
         Ok(Rows { position: Position(0), rows: rows.collect() })
     }
 
-    async fn checkpoint(&self, _: &str, _: Generation) -> Result<Option<Checkpoint>, Error> {
+    async fn checkpoints(&self) -> Result<BTreeMap<String, Checkpoint>, Error> {
         nothing()
     }
 
@@ -49,7 +50,7 @@ impl ViewStore for Standing {
         nothing()
     }
 
-    async fn begin_rebuild(&self, _: &str) -> Result<(), Error> {
+    async fn begin_rebuild(&self, _: &str) -> Result<u64, Error> {
         nothing()
     }
 

@@ -10,7 +10,7 @@ use crate::postgres::connect::{Database, HOLD_IDLE_MAX, within};
 use crate::postgres::{Failed, failed, is_lost, refused, signed};
 use leadline_log::Error;
 use leadline_log::clock::Clock;
-use leadline_log::types::{Append, Recorded, Verdict};
+use leadline_log::types::{Append, LogIdentity, Position, Recorded, Verdict};
 use sqlx_core::query::query;
 use sqlx_core::row::Row;
 use sqlx_postgres::PgConnection;
@@ -18,6 +18,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
 
 /// Requests that may wait for the session.
 const REQUESTS_MAX: usize = 64;
@@ -58,6 +59,7 @@ impl Writer {
         database: &Database,
         names: Arc<Names>,
         clock: Option<Arc<dyn Clock>>,
+        identity: LogIdentity,
     ) -> Self {
         let (requests, mut queue) = mpsc::channel(REQUESTS_MAX);
         let mut task = Task {
@@ -67,6 +69,9 @@ impl Writer {
             clock,
             versions: Versions::default(),
             held: false,
+            identity,
+            last: None,
+            receded: None,
         };
         // It ends by itself when nobody is left to send requests.
         drop(tokio::spawn(async move {
@@ -108,6 +113,11 @@ struct Task {
     versions: Versions,
     /// Whether the session has the log's lock.
     held: bool,
+    identity: LogIdentity,
+    /// The last event that this node has appended.
+    last: Option<(Position, Uuid)>,
+    /// The log does not have it: where the log ends.
+    receded: Option<Position>,
 }
 
 impl Task {
@@ -128,12 +138,34 @@ impl Task {
         let mut pauses = PAUSES.iter();
         while self.session.is_none() {
             match (self.database.try_session("leadline log-writer", &PLANS).await, pauses.next()) {
-                (Ok(session), _) => self.session = Some(session),
+                (Ok(mut session), _) => {
+                    self.recognise_log(&mut session).await?;
+                    self.session = Some(session);
+                }
                 (Err(error), Some(pause)) if is_lost(&error) => tokio::time::sleep(*pause).await,
                 (Err(error), _) => return Err(error),
             }
         }
         self.session.as_mut().ok_or(Failed::WorkerCrashed)
+    }
+
+    /// Whether a new session is with the log that this node knows: it may be with another server, or the database may have
+    /// been restored meanwhile.
+    async fn recognise_log(&mut self, session: &mut PgConnection) -> Result<(), Failed> {
+        let (position, event) = self.last.unwrap_or_default();
+        let known = query(
+            "SELECT log_id = $1 AND epoch = $2 AND ($3 = 0 OR EXISTS (
+                 SELECT FROM leadline.event WHERE position = $3 AND event_id = $4)),
+                 (SELECT coalesce(max(position), 0) FROM leadline.event) FROM leadline.meta",
+        );
+        let known = known.bind(self.identity.id).bind(signed(self.identity.epoch));
+        let known = known.bind(signed(position.0)).bind(event).fetch_one(session);
+        let row = within(known).await?;
+        if row.try_get::<bool, _>(0)? {
+            return Ok(());
+        }
+        self.receded = Some(Position(row.try_get::<i64, _>(1)?.cast_unsigned()));
+        Err(Failed::Configuration("the log is not the one that this process has written".into()))
     }
 
     /// Closes the session, and with it everything that it holds. The next one may be on another server.
@@ -164,6 +196,10 @@ impl Task {
             // Whatever was held, or is half-way, goes with the session.
             self.close();
         }
+        if let Some(head) = self.receded {
+            let position = self.last.map_or(Position::START, |(position, _)| position);
+            return Err(Error::Receded { position, head });
+        }
         let verdicts = appended.map_err(|error| match error {
             Unread::Name => refused("append", "a claim's holder is not in the dictionary"),
             Unread::Failed(error) if is_constraint(&error) => {
@@ -173,7 +209,10 @@ impl Task {
         })?;
         for (append, verdict) in batch.iter().zip(&verdicts) {
             match verdict {
-                Verdict::Committed { .. } => self.versions.committed(append),
+                Verdict::Committed { last, .. } => {
+                    self.versions.committed(append);
+                    self.last = append.events.last().map(|event| (*last, event.event_id));
+                }
                 Verdict::Bounced(bounce) => {
                     for (stream, version) in &bounce.streams {
                         self.versions.learn(*stream, *version);

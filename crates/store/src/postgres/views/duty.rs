@@ -55,6 +55,19 @@ impl Duty {
         *held = Some(current);
         Ok(taken)
     }
+
+    /// Lets another process have the view.
+    pub(super) async fn let_go(&self, view: &str) -> Result<(), Failed> {
+        let mut held = self.held.lock().await;
+        // Without a session there is no lock.
+        let Some(mut current) = held.take() else { return Ok(()) };
+        if current.views.remove(view) {
+            let unlock = query("SELECT pg_advisory_unlock($1, $2)").bind(SPACE).bind(number(view));
+            within(unlock.execute(&mut current.session)).await?;
+        }
+        *held = Some(current);
+        Ok(())
+    }
 }
 
 /// The number that stands for a view as a lock. Two views of one number would wait for each other, no more.

@@ -4,6 +4,7 @@ use super::schema::{PREFIX, generations};
 use super::{ANSWER_MAX, all, failed, on_tables, one};
 use crate::generations::{Tables, check};
 use crate::postgres::connect::within_time;
+use crate::postgres::pool::Pool;
 use crate::postgres::{Failed, Query, signed};
 use futures::TryStreamExt;
 use leadline_log::Position;
@@ -14,23 +15,51 @@ use leadline_views::store::{
 use sqlx_core::query::query;
 use sqlx_core::row::Row;
 use sqlx_postgres::{PgBindIterExt, PgConnection, PgRow};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
+
+/// The columns of a checkpoint, of which there may be more after them.
+macro_rules! checkpoint {
+    () => {
+        "c.log, c.epoch, c.fingerprint, c.position, c.event, c.generation"
+    };
+}
+
+fn checkpoint(row: &PgRow) -> Result<Checkpoint, Failed> {
+    Ok(Checkpoint {
+        log: LogIdentity { id: row.try_get(0)?, epoch: row.try_get::<i64, _>(1)?.cast_unsigned() },
+        fingerprint: u32::try_from(row.try_get::<i64, _>(2)?).unwrap_or(u32::MAX),
+        position: Position(row.try_get::<i64, _>(3)?.cast_unsigned()),
+        event: row.try_get(4)?,
+        build: row.try_get::<i64, _>(5)?.cast_unsigned(),
+    })
+}
 
 pub(super) async fn stored_checkpoint(
     session: &mut PgConnection,
     tables: &Tables,
 ) -> Result<Option<Checkpoint>, Failed> {
-    let known = query(
-        "SELECT log, epoch, fingerprint, position, event FROM leadline_views.checkpoint
-         WHERE name = $1 AND generation = $2",
+    const ONE: &str = concat!(
+        "SELECT ",
+        checkpoint!(),
+        " FROM leadline_views.checkpoint AS c WHERE c.name = $1 AND c.generation = $2"
     );
-    let known = known.bind(tables.view.clone()).bind(tables.number);
-    let Some(row) = one(session, known).await? else { return Ok(None) };
-    let log = LogIdentity { id: row.try_get(0)?, epoch: row.try_get::<i64, _>(1)?.cast_unsigned() };
-    let fingerprint = u32::try_from(row.try_get::<i64, _>(2)?).unwrap_or(u32::MAX);
-    let position = Position(row.try_get::<i64, _>(3)?.cast_unsigned());
-    Ok(Some(Checkpoint { log, position, event: row.try_get(4)?, fingerprint }))
+    let known = query(ONE).bind(tables.view.clone()).bind(tables.number);
+    one(session, known).await?.as_ref().map(checkpoint).transpose()
+}
+
+/// The checkpoint of every live generation.
+pub(super) async fn checkpoints(readers: &Pool) -> Result<BTreeMap<String, Checkpoint>, Error> {
+    const LIVE: &str = concat!(
+        "SELECT ",
+        checkpoint!(),
+        ", c.name FROM leadline_views.checkpoint AS c
+         JOIN leadline_views.view AS v ON v.name = c.name AND v.live = c.generation"
+    );
+    let broken = failed("read the checkpoints");
+    let rows = readers.try_rows(|| query(LIVE)).await.map_err(&broken)?;
+    let named = |row: &PgRow| Ok((row.try_get(6)?, checkpoint(row)?));
+    rows.iter().map(named).collect::<Result<_, Failed>>().map_err(&broken)
 }
 
 async fn tables(
@@ -55,15 +84,6 @@ async fn built(
     let checkpoint = stored_checkpoint(session, &tables).await;
     let checkpoint = checkpoint.map_err(failed("read a checkpoint"))?.ok_or_else(unbuilt)?;
     Ok((tables, checkpoint.position))
-}
-
-pub(super) async fn checkpoint(
-    session: &mut PgConnection,
-    view: &str,
-    generation: Generation,
-) -> Result<Option<Checkpoint>, Error> {
-    let Some(tables) = tables(session, view, generation).await? else { return Ok(None) };
-    stored_checkpoint(session, &tables).await.map_err(failed("read a checkpoint"))
 }
 
 pub(super) async fn states(

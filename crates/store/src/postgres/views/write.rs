@@ -65,7 +65,7 @@ async fn target(session: &mut PgConnection, commit: &Commit) -> Result<Option<Ta
     };
     match stored_checkpoint(session, &tables).await? {
         Some(stored) => Ok((stored == commit.from).then_some(tables)),
-        None if commit.from.position.0 == 0 => {
+        None if tables.begin_with(commit) => {
             let log = commit.from.log;
             let begin = query(
                 "INSERT INTO leadline_views.checkpoint
@@ -181,13 +181,14 @@ async fn remove(session: &mut PgConnection, view: &str, number: Option<i64>) -> 
     }
 }
 
-pub(super) async fn begin_rebuild(session: &mut PgConnection, view: &str) -> Result<(), Error> {
+pub(super) async fn begin_rebuild(session: &mut PgConnection, view: &str) -> Result<u64, Error> {
     let broken = failed("begin a rebuild");
     let mut generations = begin(session, view).await?;
     remove(session, view, generations.next.take()).await.map_err(&broken)?;
     let tables = add(session, view, &mut generations).await.map_err(&broken)?;
     generations.next = Some(tables.number);
-    store(session, view, &generations).await.map_err(&broken)
+    store(session, view, &generations).await.map_err(&broken)?;
+    Ok(tables.build())
 }
 
 pub(super) async fn promote(session: &mut PgConnection, view: &str) -> Result<(), Error> {

@@ -12,11 +12,13 @@ use leadline_log::Error;
 use leadline_log::clock::Clock;
 use leadline_log::types::{Append, StreamKey, Verdict};
 use rusqlite::{Connection, ErrorCode};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::mpsc as thread_mpsc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 /// Batches that may wait for the writer.
@@ -27,6 +29,8 @@ const WAL_PAGES: i32 = 16384;
 const AWAKE_ROUNDS: u32 = 100;
 /// A batch of at most so many appends comes from few callers, whose time is the writer's.
 const FEW_APPENDS: usize = 4;
+/// How often the writer looks whether its files are still where they were.
+const LOOK: Duration = Duration::from_millis(100);
 /// How long a commit may be kept waiting for readers to let the write-ahead log begin again.
 const RESTART_WAIT_MAX: Duration = Duration::from_millis(20);
 /// How long to wait for another connection in all other cases.
@@ -49,6 +53,7 @@ pub(super) struct Parts {
     pub(super) connection: Connection,
     /// For moving the write-ahead log.
     pub(super) helper: Connection,
+    pub(super) files: Files,
     pub(super) names: Arc<Names>,
     pub(super) clock: Arc<dyn Clock>,
 }
@@ -94,7 +99,7 @@ fn write(
     memory: &mut Memory,
     mut queue: mpsc::Receiver<Request>,
 ) -> Result<(), Error> {
-    let Parts { mut connection, helper, names, clock } = parts;
+    let Parts { mut connection, helper, mut files, names, clock } = parts;
     let pages = Arc::new(AtomicI32::new(0));
     let counter = pages.clone();
     let count = move |_: &mut _, pages| {
@@ -108,7 +113,7 @@ fn write(
     let mut few = true;
     while let Some(Request { batch, reply }) = next(&mut queue, few) {
         few = batch.len() <= FEW_APPENDS;
-        let result = session.append(&batch);
+        let result = files.check().and_then(|()| session.append(&batch));
         let fatal = matches!(result, Err(Error::NotDurable { .. }));
         // An error means that nobody waits for the answer any more.
         drop(reply.send(result));
@@ -216,6 +221,44 @@ fn is_lost(error: &rusqlite::Error) -> bool {
         error.sqlite_error_code(),
         Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
     )
+}
+
+/// The files of the log. One that was removed, or put in the place of another, takes whatever is written to it away with
+/// it, and the database does not notice.
+#[derive(Debug)]
+pub(super) struct Files {
+    /// Each with its device and inode.
+    known: Vec<(PathBuf, (u64, u64))>,
+    looked: Instant,
+}
+
+impl Files {
+    /// The database, and the write-ahead log beside it.
+    pub(super) fn of(database: &Path) -> std::io::Result<Self> {
+        let mut wal = database.as_os_str().to_owned();
+        wal.push("-wal");
+        let paths = [database.to_owned(), PathBuf::from(wal)];
+        let known = paths.map(|path| identity(&path).map(|identity| (path, identity)));
+        Ok(Self { known: known.into_iter().collect::<Result<_, _>>()?, looked: Instant::now() })
+    }
+
+    fn check(&mut self) -> Result<(), Error> {
+        if self.looked.elapsed() < LOOK {
+            return Ok(());
+        }
+        self.looked = Instant::now();
+        for (path, known) in &self.known {
+            if identity(path).ok() != Some(*known) {
+                let reason = format!("{} was removed or replaced", path.display());
+                return Err(Error::NotDurable { source: reason.into() });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
+    std::fs::metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
 /// Moves the write-ahead log into the database now and then.

@@ -8,6 +8,7 @@ use leadline_views::store::{
     AsOf, Checkpoint, Checksum, Error, Generation, OPEN, Rows, Select, digest_version,
 };
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 fn unsigned(number: i64) -> u64 {
@@ -30,7 +31,9 @@ pub(super) fn stored_checkpoint(
         .query_row((&tables.view, tables.number), |row| {
             let log = LogIdentity { id: uuid(row, 0)?, epoch: unsigned(row.get(1)?) };
             let position = Position(unsigned(row.get(3)?));
-            Ok(Checkpoint { log, position, event: uuid(row, 4)?, fingerprint: row.get(2)? })
+            let (event, fingerprint) = (uuid(row, 4)?, row.get(2)?);
+            let build = tables.build();
+            Ok(Checkpoint { log, position, event, fingerprint, build })
         })
         .optional()
 }
@@ -51,14 +54,23 @@ fn tables(
     Ok(Tables::numbered("", view, generations.number(generation)))
 }
 
-pub(super) fn checkpoint(
+pub(super) fn checkpoints(
     connection: &mut Connection,
-    view: &str,
-    generation: Generation,
-) -> Result<Option<Checkpoint>, Error> {
+) -> Result<BTreeMap<String, Checkpoint>, Error> {
+    let broken = failed("read the checkpoints");
     let transaction = begin(connection)?;
-    let Some(tables) = tables(&transaction, view, generation)? else { return Ok(None) };
-    stored_checkpoint(&transaction, &tables).map_err(failed("read a checkpoint"))
+    let mut live = transaction
+        .prepare_cached("SELECT name, live FROM view WHERE live IS NOT NULL")
+        .map_err(&broken)?;
+    let live = live.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(&broken)?;
+    let live = live.collect::<rusqlite::Result<Vec<(String, i64)>>>().map_err(&broken)?;
+    let mut checkpoints = BTreeMap::new();
+    for (view, number) in live {
+        let tables = Tables::of("", &view, number);
+        let stored = stored_checkpoint(&transaction, &tables).map_err(&broken)?;
+        checkpoints.extend(stored.map(|stored| (view, stored)));
+    }
+    Ok(checkpoints)
 }
 
 fn begin(connection: &mut Connection) -> Result<Transaction<'_>, Error> {

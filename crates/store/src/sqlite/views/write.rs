@@ -72,7 +72,7 @@ fn target(connection: &Connection, commit: &Commit) -> rusqlite::Result<Option<T
     };
     match stored_checkpoint(connection, &tables)? {
         Some(stored) => Ok((stored == commit.from).then_some(tables)),
-        None if commit.from.position.0 == 0 => {
+        None if tables.begin_with(commit) => {
             let log = commit.from.log;
             connection.execute(
                 "INSERT INTO checkpoint (name, generation, log, epoch, fingerprint, position, event)
@@ -147,18 +147,19 @@ impl<'c> Statements<'c> {
 }
 
 /// Changes which generations there are, in one transaction.
-fn change(
+fn change<T>(
     connection: &mut Connection,
     view: &str,
     attempt: &'static str,
-    change: impl FnOnce(&Connection, &mut Generations) -> Result<(), Error>,
-) -> Result<(), Error> {
+    change: impl FnOnce(&Connection, &mut Generations) -> Result<T, Error>,
+) -> Result<T, Error> {
     check(view)?;
     let transaction = begin(connection)?;
     let mut generations = Generations::read(&transaction, view).map_err(failed(attempt))?;
-    change(&transaction, &mut generations)?;
+    let changed = change(&transaction, &mut generations)?;
     generations.write(&transaction, view).map_err(failed(attempt))?;
-    transaction.commit().map_err(failed(attempt))
+    transaction.commit().map_err(failed(attempt))?;
+    Ok(changed)
 }
 
 fn remove(
@@ -171,13 +172,13 @@ fn remove(
     tables.map_or(Ok(()), |tables| tables.drop(connection).map_err(failed(attempt)))
 }
 
-pub(super) fn begin_rebuild(connection: &mut Connection, view: &str) -> Result<(), Error> {
+pub(super) fn begin_rebuild(connection: &mut Connection, view: &str) -> Result<u64, Error> {
     const ATTEMPT: &str = "begin a rebuild";
     change(connection, view, ATTEMPT, |connection, generations| {
         remove(connection, view, generations.next.take(), ATTEMPT)?;
         let tables = generations.add(connection, view).map_err(failed(ATTEMPT))?;
         generations.next = Some(tables.number);
-        Ok(())
+        Ok(tables.build())
     })
 }
 
