@@ -98,7 +98,8 @@ pub enum Error {
     },
     /// A view has not come far enough in time.
     #[error(
-        "the view `{view}` has not reached position {position} yet; the command is durable, ask again"
+        "the view `{view}` has not reached position {position} yet. Ask again; if it stays so, no process brings it \
+         forward: start `leadline project`, or `leadline serve` with the role `project`"
     )]
     ViewBehind {
         /// The view.

@@ -9,6 +9,7 @@ mod questions;
 
 use crate::cli::{Command, KeyCommand, LogCommand, ServeRole, SubjectCommand};
 use crate::client::{Caller, encoded};
+use crate::database::Database;
 use crate::database::{Published, Right};
 use crate::delivery::Delivery;
 use crate::demo;
@@ -25,6 +26,13 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<(), Fail
     match command {
         Command::Serve { role } => {
             let roles = if role.is_empty() { ServeRole::ALL.to_vec() } else { role };
+            if matches!(settings.database, Database::Sqlite(_))
+                && !roles.contains(&ServeRole::Project)
+            {
+                let detail = "a database in a file is for one process, which has to keep the views too: add the role \
+                              `project`, or leave --role out";
+                return Err(Failure::usage(detail.to_owned()));
+            }
             serve(&settings, roles, leadline_views::NAMES.to_vec()).await
         }
         Command::Project { view } => {

@@ -60,7 +60,7 @@ impl Stores {
                 let exists =
                     exists.map_err(|error| Failure::of("open the keys of", &shown, error))?;
                 if !exists && !accept_data_loss && !is_new(&log, &shown).await? {
-                    return Err(lost_keys(&"schema `leadline_keys`", &"--accept-data-loss"));
+                    return Err(lost_keys(&"schema `leadline_keys`", &"--i-accept-data-loss"));
                 }
                 let vault = PostgresVault::open(&database, Arc::clone(ids))
                     .await

@@ -94,3 +94,28 @@ fn killed(place: &Place, file: &Path, whole: Duration, random: &mut Seeded) -> b
     run.kill();
     ended.is_none()
 }
+
+/// A year that was mistyped: everything that happens to the lead from then on would be dated before it.
+#[test]
+fn a_line_of_the_future_is_refused_and_moves_no_present() {
+    let place = Place::new();
+    let line = |id: &str, at: &str, cmd: &str| {
+        format!(r#"{{"id":"{id}","at":"{at}","cmd":"{cmd}","lead":"l"}}"#)
+    };
+    let capture = r#"{"id":"1","at":"2026-03-02T09:00:00Z","cmd":"CaptureLead","lead":"l","company":"Mills"}"#;
+    let feed = [
+        capture.to_owned(),
+        line("2", "2062-03-02T10:00:00Z", "MarkMQL"),
+        line("3", "2026-03-02T11:00:00Z", "MarkMQL"),
+        line("4", "2026-03-02T12:00:00Z", "AcceptSAL"),
+    ];
+    let file = place.file("feed.jsonl", feed.join("\n"));
+    for mode in [&["--dry-run"][..], &[]] {
+        let ran = place.run(&[&["import", file.to_str().unwrap()], mode].concat()).done();
+        assert_eq!(refused(&ran.stdout).len(), 1, "{ran:?}");
+        assert!(ran.stdout.contains("line 2: refused (occurred_in_future)"), "{ran:?}");
+    }
+    let history = place.run(&["lead", "history", "key:l"]).done().stdout;
+    assert!(history.contains("lead.accepted_by_sales"), "{history}");
+    assert!(!history.contains("lead.sla_breached"), "{history}");
+}

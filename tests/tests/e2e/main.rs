@@ -23,6 +23,7 @@ mod import_resume;
 mod keys_and_roles;
 mod kill_loop;
 mod limits;
+mod lost_files;
 mod oracle_bpi;
 mod oracle_maven;
 mod oracle_mta;

@@ -1,7 +1,6 @@
 //! A database restored from an older backup: whoever saw more of it stops and says so, and one command lets all begin
 //! anew.
 
-use crate::support::PATIENCE;
 use crate::support::database::sql;
 use crate::support::feed::feed;
 use crate::support::http::Http;
@@ -176,11 +175,9 @@ fn a_server_on_a_database_that_is_restored_under_it_ends() {
     let mut server = Server::start(&place);
     server.until_followed();
     restore(&place);
-    let begun = std::time::Instant::now();
     wait_until("the server ends", || {
         server.process.ended().is_some_and(|status| !status.success())
     });
-    assert!(begun.elapsed() < PATIENCE);
     let said = std::fs::read_to_string(place.folder().join("started.log")).unwrap();
     assert!(said.contains("it was restored from an older backup"), "{said}");
     forget(&place);

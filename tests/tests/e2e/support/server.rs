@@ -99,6 +99,11 @@ impl Server {
         assert!(sent.success(), "the server could not be sent {name}");
     }
 
+    /// Whether it has ended by itself, and how.
+    pub(crate) fn ended(&mut self) -> Option<std::process::ExitStatus> {
+        self.process.ended()
+    }
+
     /// Asks it to end (SIGTERM), and waits until it has; its exit code.
     pub(crate) fn terminate(mut self) -> Option<i32> {
         self.signal("TERM");
