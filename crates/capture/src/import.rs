@@ -3,20 +3,22 @@
 //! During an import the present is the latest `at` read so far. Clocks that fall due are settled in that order,
 //! before the first line that is later, and at the end those due by the last `at`.
 
+mod line;
 mod report;
 mod source;
 
-use crate::feed::{FeedLine, IMPORTER, LineError, LineOptions};
+use crate::feed::{IMPORTER, LineOptions};
 use leadline_domain::actor::{Actor, ActorKind};
 use leadline_domain::decision::Mode;
 use leadline_domain::id::{ImportId, LeadId};
-use leadline_domain::{CLOCK_SKEW_MAX_MILLIS, Refusal, Timestamp};
+use leadline_domain::{CLOCK_SKEW_MAX_MILLIS, Timestamp};
 use leadline_engine::migration::Known;
 use leadline_engine::submission::Caller;
 use leadline_engine::{Engine, Error as EngineError, Reply, Role, Submission, timer};
 use leadline_events::Record;
 use leadline_events::record::{ImportFinished, ImportStarted};
 use leadline_log::Position;
+use line::Line;
 pub use report::{Options, Progress, REFUSED_LISTED_MAX, RefusedLine, Report};
 pub use source::{Error as SourceError, Source};
 use std::cmp::Reverse;
@@ -42,21 +44,6 @@ pub enum Error {
         #[source]
         source: EngineError,
     },
-}
-
-struct Line {
-    number: u64,
-    parsed: Result<FeedLine, LineError>,
-}
-
-impl Line {
-    /// Refuses what is dated later than the present: everything after it would be dated before it.
-    fn refuse_future(&mut self, latest: Timestamp) {
-        if self.parsed.as_ref().is_ok_and(|line| line.at > latest) {
-            let detail = Refusal::OccurredInFuture.detail();
-            self.parsed = Err(LineError { code: Refusal::OccurredInFuture.code(), detail });
-        }
-    }
 }
 
 /// An import on its way.
@@ -110,7 +97,7 @@ pub async fn run(
     while let Some(batch) = batches.recv().await {
         let batch = batch?;
         for mut line in batch.lines {
-            line.refuse_future(latest);
+            line.refuse_after(latest);
             if run.ends_chunk(&chunk, &line) {
                 run.handle(&mut chunk).await?;
             }

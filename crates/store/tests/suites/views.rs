@@ -1,5 +1,7 @@
 //! Views on any database: what is committed is what is answered, page by page, after a restart and after a rebuild.
 
+#[path = "anew.rs"]
+mod anew;
 #[path = "astray.rs"]
 mod astray;
 #[path = "../../../views/tests/support/events.rs"]
@@ -152,46 +154,6 @@ async fn pages_of_any_size_and_rebuilds_have_one_checksum() {
         slow.drop_view(view).await.unwrap();
         assert!(!slow.checkpoints().await.unwrap().contains_key(view), "{view}");
     }
-}
-
-/// Rows that somebody else has built anew, perhaps because these were damaged, are gone on with from what they say: what
-/// is remembered of the former ones is of no use, even where both reflect the same position.
-#[tokio::test]
-async fn a_view_that_was_built_anew_elsewhere_is_gone_on_with() {
-    let log = life();
-    let all = log.0.len();
-    let (place, other) = (Place::new().await, Place::new().await);
-    let (store, undisturbed) = (place.store().await, other.store().await);
-    follow(&undisturbed, &log, 2).await;
-    let mut projector = Projector::open_all(Arc::clone(&store), log.clone(), LOG).await.unwrap();
-    projector.apply(&log.page(0, 3)).await.unwrap();
-    for view in NAMES {
-        let mut rebuild = Rebuild::begin(Arc::clone(&store), log.clone(), LOG, view).await.unwrap();
-        rebuild.apply(&log.page(0, 3)).await.unwrap();
-        rebuild.finish().await.unwrap();
-    }
-    let build = |view: &str| {
-        let (store, view) = (Arc::clone(&store), view.to_owned());
-        async move { store.checkpoints().await.unwrap()[&view] }
-    };
-    let before = build("lead").await;
-    projector.apply(&log.page(3, all)).await.unwrap();
-    assert_eq!(build("lead").await, before, "nothing is written on the strength of former rows");
-    assert_eq!(projector.position(), Some(Position(3)));
-    projector.apply(&log.page(3, all)).await.unwrap();
-    for view in NAMES {
-        let expected = undisturbed.checksum(view, Generation::Live).await.unwrap();
-        assert_eq!(store.checksum(view, Generation::Live).await.unwrap(), expected, "{view}");
-    }
-    // One that is set aside here is taken up again where somebody else has cured it.
-    projector.set_aside("lead");
-    let mut rebuild = Rebuild::begin(Arc::clone(&store), log.clone(), LOG, "lead").await.unwrap();
-    rebuild.apply(&log.page(0, all)).await.unwrap();
-    rebuild.finish().await.unwrap();
-    projector.lease(&NAMES).await.unwrap();
-    assert!(projector.status().all(|(_, _, status)| status.to_string() == "following"));
-    projector.lease(&NAMES).await.unwrap();
-    assert!(projector.leases("lead"));
 }
 
 /// The same events make the same rows in every database, byte for byte.
