@@ -1,6 +1,8 @@
 //! The command line: what can be typed, and what it means.
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use leadline_engine::Role;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -276,8 +278,8 @@ pub(crate) enum SubjectCommand {
 pub(crate) enum KeyCommand {
     /// Create a key. It is printed once and stored only as a digest.
     Create {
-        /// admin, marketing, sales, integration or auditor.
-        #[arg(long)]
+        /// What the key may do.
+        #[arg(long, value_parser = PossibleValuesParser::new(Role::ALL.map(Role::name)))]
         role: String,
         /// Whose key: the name that its commands will carry.
         #[arg(long)]

@@ -86,7 +86,7 @@ pub(crate) async fn caller(
     match held(settings)? {
         Held::ByServer(server) => Ok((Caller::remote(&server.address, server.bearer), None)),
         Held::Here(right) => {
-            let node = Node::open(right, Opening::plain(create)).await?;
+            let node = open_telling(right, create).await?;
             let key = node
                 .engine
                 .local_key("operator")
@@ -94,6 +94,18 @@ pub(crate) async fn caller(
             Ok((Caller::local(node.router(), key.bearer), Some(node)))
         }
     }
+}
+
+/// Opens a node, and says so where that makes a new database: it may be another one than was meant.
+pub(crate) async fn open_telling(right: Right, create: bool) -> Result<Node, Failure> {
+    let database = right.database();
+    let is_new = database.is_missing();
+    let node = Node::open(right, Opening::plain(create)).await?;
+    if is_new {
+        // Not on stdout, which may go into a variable of the caller's.
+        eprintln!("made a new database {}", database.place());
+    }
+    Ok(node)
 }
 
 /// Closes a node that was opened for one command.
@@ -212,13 +224,21 @@ async fn erase(id: &str, through: &str, settings: &Settings) -> Result<(), Failu
     let reply = caller.post(&path, &json!({"through": through})).await;
     close(node).await;
     let reply = reply?;
-    let erased = reply.get("events").and_then(Value::as_array).map_or(0, Vec::len);
-    if erased == 0 {
+    let events = reply.get("events").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    if events.is_empty() {
         say!("Already erased: nothing changed.");
     } else {
         say!(
             "Erased: the keys are destroyed, nothing opens this person's fields any more. History and figures stay."
         );
+    }
+    // From now on the key leads nowhere; these ids still name the lead and the person in the log.
+    let mut streams: Vec<&str> = Vec::new();
+    for stream in [&reply].into_iter().chain(events).filter_map(|told| told.get("stream")) {
+        streams.extend(stream.as_str().filter(|stream| !streams.contains(stream)));
+    }
+    for (kind, id) in streams.into_iter().filter_map(|stream| stream.split_once('-')) {
+        say!("{kind} {id}");
     }
     Ok(())
 }

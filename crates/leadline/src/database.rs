@@ -84,6 +84,16 @@ impl Database {
         matches!(self, Self::Sqlite(path) if !path.exists())
     }
 
+    /// Where it is, in full.
+    pub(crate) fn place(&self) -> String {
+        match self {
+            Self::Sqlite(path) => {
+                std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string()
+            }
+            Self::Postgres(address) => address.to_string(),
+        }
+    }
+
     /// There is no such database.
     pub(crate) fn missing(&self) -> Failure {
         Failure::plain(format!(

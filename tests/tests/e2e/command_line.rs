@@ -149,9 +149,15 @@ fn exit_codes_tell_a_failure_from_a_mistake_from_a_refusal() {
 #[test]
 fn keys_are_made_listed_and_revoked() {
     let place = Place::of_files();
+    told(&place.run(&["key", "create", "--role", "king", "--label", "x"]), 2, "admin, marketing");
+    assert!(!place.database().exists(), "a mistake makes nothing");
+    let first = place.run(&["key", "create", "--role", "admin", "--label", "ann"]).done();
+    let made = format!("made a new database {}", place.database().display());
+    assert!(first.stderr.contains(&made) && !first.stdout.contains(&made), "{first:?}");
+    let second = place.run(&["key", "create", "--role", "admin", "--label", "ann"]).done();
+    assert!(!second.stderr.contains("made a new"), "{second:?}");
     let key = place.key("sales");
     let (id, secret) = key.split_once('.').unwrap();
-    told(&place.run(&["key", "create", "--role", "king", "--label", "x"]), 2, "admin, marketing");
     let listed = place.run(&["key", "list"]).done();
     assert!(listed.stdout.contains(id) && !listed.stdout.contains(secret), "{listed:?}");
     let server = place.serve();

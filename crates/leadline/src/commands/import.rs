@@ -1,6 +1,6 @@
 //! `import`: history from a command feed, here or through a server.
 
-use super::{Held, held};
+use super::{Held, held, open_telling};
 use crate::cli::ImportArgs;
 use crate::client::Caller;
 use crate::database::Database;
@@ -34,7 +34,7 @@ pub(crate) async fn run(arguments: ImportArgs, settings: &Settings) -> Result<()
     let bytes =
         source.bytes().map_err(|error| Failure::of("import", &arguments.file.display(), error))?;
     // Held to the end of the run.
-    let (_scratch, right) = if arguments.dry_run && settings.database.is_missing() {
+    let (scratch, right) = if arguments.dry_run && settings.database.is_missing() {
         say!(
             "There is no database `{}` yet: the file is checked against a new one, which is not kept.",
             settings.database
@@ -50,7 +50,10 @@ pub(crate) async fn run(arguments: ImportArgs, settings: &Settings) -> Result<()
             Held::Here(right) => (None, right),
         }
     };
-    let node = Node::open(right, Opening::plain(true)).await?;
+    let node = match &scratch {
+        Some(_) => Node::open(right, Opening::plain(true)).await?,
+        None => open_telling(right, true).await?,
+    };
     let options = Options { lines: lines(&arguments), dry_run: arguments.dry_run };
     let outcome = import(&node.engine, source, bytes, options).await;
     node.engine.close().await;
