@@ -169,6 +169,10 @@ async fn serve(
 }
 
 async fn rebuild(name: &str, settings: &Settings) -> Result<(), Failure> {
+    if settings.database.is_missing() {
+        // Said before the lock is taken: a slip of the pen leaves no file behind.
+        return Err(settings.database.missing());
+    }
     let right = match held(settings)? {
         Held::Here(right) => right,
         Held::ByServer(server) => {

@@ -167,23 +167,20 @@ impl Right {
         lock.publish(&content).map_err(|error| Failure::of("write", &"the lock file", error))
     }
 
-    /// The folder for uploads on their way in, empty: beside a file, whose lock says that nobody uses what a killed
-    /// process left; else among the machine's temporary files, under this process's number.
-    pub(crate) fn uploads(&self) -> std::io::Result<PathBuf> {
-        let folder = match self {
-            Self::Sqlite(lock) => beside(lock.database(), "-uploads"),
-            Self::Postgres { .. } => {
-                std::env::temp_dir().join(format!("leadline-uploads-{}", std::process::id()))
-            }
-        };
-        match std::fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+    /// The folder whose disk takes uploads on their way in: the database's, or that for temporary files. They have no
+    /// names there.
+    pub(crate) fn uploads(&self) -> PathBuf {
+        match self {
+            Self::Sqlite(lock) => folder_of(lock.database()).to_owned(),
+            Self::Postgres { .. } => std::env::temp_dir(),
         }
-        let mut builder = std::fs::DirBuilder::new();
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700).create(&folder)?;
-        Ok(folder)
     }
+}
+
+/// The folder that a file is in.
+pub(crate) fn folder_of(file: &Path) -> &Path {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }
 
 /// A file beside the database's.

@@ -10,7 +10,6 @@ use leadline_http::{Api, Parts as ApiParts};
 use leadline_log::clock::{Clock, IdGen, System};
 use leadline_log::committer::{BATCH_APPENDS_MAX, Options};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use std::path::PathBuf;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -22,8 +21,6 @@ pub(crate) struct Node {
     pub(crate) engine: Arc<Engine>,
     pub(crate) projections: Arc<Projections>,
     pub(crate) right: Right,
-    /// For uploads on their way in.
-    uploads: PathBuf,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) stop: CancellationToken,
 }
@@ -63,9 +60,6 @@ impl Node {
             return Err(database.missing());
         }
         let shown = database.to_string();
-        let uploads = right
-            .uploads()
-            .map_err(|error| Failure::of("make room for uploads of", &shown, error))?;
         let clock: Arc<dyn Clock> = Arc::new(System);
         let ids: Arc<dyn IdGen> = Arc::new(System);
         let Stores { log, vault, views } =
@@ -84,14 +78,7 @@ impl Node {
         let projections = Projections::open(&log, views, opening.views)
             .await
             .map_err(|error| Failure::of("open the views of", &shown, error))?;
-        Ok(Self {
-            engine,
-            projections,
-            right,
-            uploads,
-            metrics: recorder(),
-            stop: CancellationToken::new(),
-        })
+        Ok(Self { engine, projections, right, metrics: recorder(), stop: CancellationToken::new() })
     }
 
     /// The API on this node, as a router to be called in this process.
@@ -106,7 +93,7 @@ impl Node {
             projections: Arc::clone(&self.projections),
             metrics: self.metrics.clone(),
             currency: CURRENCY,
-            spool: self.uploads.clone(),
+            spool: self.right.uploads(),
             stop: self.stop.clone(),
             delivery: None,
             answers: true,

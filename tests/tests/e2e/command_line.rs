@@ -109,6 +109,7 @@ fn what_changes_nothing_makes_no_database() {
         &["key", "revoke", "lk000000000000"],
         &["policy", "activate", "none@1"],
         &["view", "pipeline"],
+        &["rebuild", "pipeline"],
     ] {
         told(&place.run(arguments), 1, "there is no database");
     }
