@@ -25,7 +25,7 @@ Examples:
   leadline lead history key:web-00042            everything that happened to one lead
   leadline key create --role sales --label mia   a key for the API, shown once
 
-Exit codes: 0 ok, 1 failed, 2 usage, 3 refused by a rule.";
+Exit codes: 0 ok, 1 failed, 2 usage, 3 refused by a rule, or not allowed to the key.";
 
 /// Options that every command takes. Each can stand in the configuration file under its long name.
 #[derive(Clone, Debug, Args)]
@@ -154,13 +154,14 @@ pub(crate) struct ImportArgs {
     /// The format of the file, where its name does not tell.
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<ImportFormat>,
-    /// Import through the server at this address, such as `http://127.0.0.1:8080`; needs a key.
+    /// Import through the server at this address, `http://HOST:PORT`; needs a key.
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
     /// A key of an admin for that server.
     #[arg(long, env = "LEADLINE_KEY", value_name = "KEY", hide_env_values = true)]
     pub(crate) key: Option<String>,
-    /// Read and check every line, and change nothing.
+    /// Check the form of every line and change nothing. Whether the rules would take it is not checked: only the import
+    /// itself tells.
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Refuse names that no catalogue knows, instead of registering them.

@@ -114,7 +114,8 @@ fn what_changes_nothing_makes_no_database() {
         told(&place.run(arguments), 1, "there is no database");
     }
     let checked = place.run(&["import", feed.to_str().unwrap(), "--dry-run"]).done().stdout;
-    assert!(checked.contains("checked 1 lines"), "{checked}");
+    assert!(checked.contains("1 of 1 lines well formed, 0 refused"), "{checked}");
+    assert!(checked.contains("Rules are not checked"), "{checked}");
     let database = place.database().display().to_string();
     for file in ["", ".lock", "-keys", "-views", "-uploads"] {
         let file = format!("{database}{file}");
@@ -127,6 +128,15 @@ fn exit_codes_tell_a_failure_from_a_mistake_from_a_refusal() {
     let place = Place::of_files();
     told(&place.run(&["view", "pipeline"]), 1, "there is no database");
     told(&place.run(&["import", "nothing.jsonl"]), 1, "nothing.jsonl");
+    told(&place.run(&["import", "."]), 1, "`.` is a folder");
+    let empty = place.file("empty.jsonl", "");
+    let empty = empty.to_str().unwrap();
+    told(&place.run(&["import", "--dry-run", empty]), 0, "warning: the file has no lines");
+    let server = ["import", empty, "--key", "lk0.0", "--server"];
+    for address in ["127.0.0.1:8080", "https://127.0.0.1:8080", "http://127.0.0.1:8080/v1"] {
+        let named = [&server[..], &[address]].concat();
+        told(&place.run(&named), 2, "--server takes http://HOST:PORT");
+    }
     place.key("admin");
     told(&place.run(&["lead", "show", "key:nobody"]), 2, "not_found");
     told(&place.run(&["view", "pipelin"]), 2, "pipeline");
@@ -142,6 +152,8 @@ fn exit_codes_tell_a_failure_from_a_mistake_from_a_refusal() {
     let publish = ["policy", "publish", changed.to_str().unwrap()];
     told(&place.run(&publish), 3, "version_immutable");
     let busy = place.serve();
+    let address = format!("http://{}", busy.address());
+    told(&place.run(&[&server[..], &[&address]].concat()), 3, "unauthenticated");
     told(&place.run(&["serve"]), 1, busy.address());
     let other = Place::of_files();
     told(&other.run(&["--listen", busy.address(), "serve"]), 1, "choose another with --listen");
