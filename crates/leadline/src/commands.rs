@@ -9,7 +9,7 @@ mod questions;
 
 use crate::cli::{Command, KeyCommand, LogCommand, ServeRole, SubjectCommand};
 use crate::client::{Caller, encoded};
-use crate::database::{Published, Right};
+use crate::database::{Database, Published, Right};
 use crate::delivery::Delivery;
 use crate::demo;
 use crate::failure::Failure;
@@ -271,10 +271,15 @@ async fn key(command: KeyCommand, settings: &Settings) -> Result<(), Failure> {
             // Whoever gives the whole key means its id; the secret is not to be repeated.
             let id = id.split('.').next().unwrap_or_default();
             let path = format!("/v1/keys/{}/revoke", encoded(id));
-            caller
-                .post(&path, &json!({}))
-                .await
-                .map(|_| format!("Revoked {id}: its next call is answered with 401."))
+            caller.post(&path, &json!({})).await.map(|_| {
+                let when = match settings.database {
+                    Database::Sqlite(_) => "its next call is answered with 401",
+                    Database::Postgres(_) => {
+                        "within a second every server answers its calls with 401"
+                    }
+                };
+                format!("Revoked {id}: {when}.")
+            })
         }
     };
     close(node).await;

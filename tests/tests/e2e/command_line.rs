@@ -59,7 +59,10 @@ fn a_mistake_on_the_command_line_is_exit_code_2_and_names_what_was_probably_mean
     told(&place.run(&["serv"]), 2, "serve");
     told(&place.run(&["view", "pipeline", "--format", "jsn"]), 2, "json");
     told(&place.run(&["key", "create", "--role", "sales"]), 2, "--label");
-    told(&place.run(&["--listen", "nowhere", "serve"]), 2, "--listen");
+    told(&place.run(&["--listen", "8080", "serve"]), 2, "`8080` is no address and port");
+    told(&place.run(&["bench", "--only", "publish"]), 2, "needs --nats");
+    told(&place.run(&["bench", "--clients", "0"]), 2, "--clients");
+    told(&place.run(&["view", "timeline"]), 2, "--param root=LEAD");
     told(&place.run(&["--database", "postgres://me:secret@host/db", "key", "list"]), 2, "");
     let refused = Command::new(binary())
         .args(["--database", "mysql://me:secret@host/db", "key", "list"])
@@ -68,10 +71,21 @@ fn a_mistake_on_the_command_line_is_exit_code_2_and_names_what_was_probably_mean
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert_eq!(refused.status.code(), Some(2), "{said}");
     assert!(said.contains("sqlite:PATH") && !said.contains("secret"), "{said}");
+    let folder = format!("sqlite:{}", place.folder().display());
+    let on = |database: &str, command: &str| {
+        let mut run = Command::new(binary());
+        let run = run.args(["--database", database, command]).current_dir(place.folder());
+        String::from_utf8(run.output().unwrap().stdout).unwrap()
+    };
+    assert!(on(&folder, "doctor").contains("is a folder; name a file in it"));
     let mistyped = place.file("mistyped.toml", "databse = \"sqlite:other.db\"\n");
     let mistyped = mistyped.to_str().unwrap();
     told(&place.run(&["--config", mistyped, "key", "list"]), 2, "did you mean `database`?");
     told(&place.run(&["--config", "none.toml", "key", "list"]), 2, "none.toml");
+    let elsewhere = place.file("elsewhere.toml", "listen = \"localhost:80\"\n");
+    let elsewhere = elsewhere.to_str().unwrap();
+    let said = "listen: `localhost:80` is no address and port, such as 127.0.0.1:8080";
+    told(&place.run(&["--config", elsewhere, "serve"]), 2, said);
     assert!(!place.database().exists(), "a mistake makes nothing");
 }
 

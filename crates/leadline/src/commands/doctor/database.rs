@@ -23,6 +23,11 @@ pub(super) async fn look(settings: &Settings, found: &mut Findings) -> Option<Fa
 }
 
 fn of_files(path: &Path, found: &mut Findings) -> Option<Facts> {
+    if path.is_dir() {
+        let what = format!("the database `{}` is a folder", path.display());
+        found.problem(&what, "name a file in it by --database");
+        return None;
+    }
     disk::look(folder_of(path), found);
     if !path.exists() {
         let what = format!("there is no database `{}` yet", path.display());
