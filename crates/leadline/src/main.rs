@@ -11,6 +11,7 @@ mod demo;
 mod failure;
 mod node;
 mod output;
+mod recorder;
 mod scratch;
 mod serving;
 mod settings;

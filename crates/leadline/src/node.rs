@@ -2,6 +2,7 @@
 
 use crate::database::Right;
 use crate::failure::Failure;
+use crate::recorder;
 use crate::stores::Stores;
 use axum::Router;
 use leadline_domain::money::Currency;
@@ -9,7 +10,7 @@ use leadline_engine::{Engine, Parts, Projections, Role};
 use leadline_http::{Api, Parts as ApiParts};
 use leadline_log::clock::{Clock, IdGen, System};
 use leadline_log::committer::{BATCH_APPENDS_MAX, Options};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -78,7 +79,13 @@ impl Node {
         let projections = Projections::open(&log, views, opening.views)
             .await
             .map_err(|error| Failure::of("open the views of", &shown, error))?;
-        Ok(Self { engine, projections, right, metrics: recorder(), stop: CancellationToken::new() })
+        Ok(Self {
+            engine,
+            projections,
+            right,
+            metrics: recorder::handle(),
+            stop: CancellationToken::new(),
+        })
     }
 
     /// The API on this node, as a router to be called in this process.
@@ -107,18 +114,4 @@ impl Node {
 fn end_process(error: Arc<leadline_log::Error>) {
     tracing::error!(%error, "The disk did not confirm a write; the process ends so that nothing unconfirmed is used");
     std::process::exit(1);
-}
-
-/// The process's one metrics recorder.
-fn recorder() -> PrometheusHandle {
-    static RECORDER: std::sync::OnceLock<PrometheusHandle> = std::sync::OnceLock::new();
-    RECORDER
-        .get_or_init(|| {
-            let recorder = PrometheusBuilder::new().build_recorder();
-            let handle = recorder.handle();
-            // Installed once in a process; a second one would only be left out.
-            drop(metrics::set_global_recorder(recorder));
-            handle
-        })
-        .clone()
 }
