@@ -46,6 +46,11 @@ pub enum Refusal {
     AccountUnknown,
     /// No such contact.
     ContactUnknown,
+    /// Nobody is to be erased there: the lead or contact is not known, or its key was released by an erasure.
+    PersonUnknown {
+        /// Whether the person was named by a contact, not by a lead.
+        contact: bool,
+    },
     /// No such opportunity.
     OpportunityUnknown,
     /// No such campaign.

@@ -63,7 +63,7 @@ impl State {
 pub(crate) fn decide(draft: &mut Draft<'_>, command: &Command) -> Result<(), Refusal> {
     match *command {
         Command::EraseLead(id) => {
-            let state = draft.lead(id).ok_or(Refusal::LeadUnknown)?;
+            let state = draft.lead(id).ok_or(Refusal::PersonUnknown { contact: false })?;
             if !state.erased {
                 let claims = u32::try_from(state.reserved.iter().count()).unwrap_or(u32::MAX);
                 let listed = |subjects| AnyEvent::Lead(lead::Event::SubjectErased { subjects });
@@ -72,7 +72,7 @@ pub(crate) fn decide(draft: &mut Draft<'_>, command: &Command) -> Result<(), Ref
             }
         }
         Command::EraseContact(id) => {
-            let state = draft.contact(id).ok_or(Refusal::ContactUnknown)?;
+            let state = draft.contact(id).ok_or(Refusal::PersonUnknown { contact: true })?;
             if !state.erased {
                 let listed =
                     |subjects| AnyEvent::Contact(contact::Event::SubjectErased { subjects });

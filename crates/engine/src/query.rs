@@ -44,6 +44,19 @@ fn check_reads(caller: &Caller, what: &str) -> Result<(), Error> {
     Err(Error::Forbidden { role: caller.role.name(), what: what.to_owned() })
 }
 
+/// Refuses a page that is longer than any: the document would tell another limit than that it goes by.
+fn check_limit(parameters: &BTreeMap<String, String>) -> Result<(), Error> {
+    let fits = |text: &String| {
+        text.parse::<usize>().is_ok_and(|limit| (1..=PAGE_EVENTS_MAX).contains(&limit))
+    };
+    if parameters.get("limit").is_none_or(fits) {
+        return Ok(());
+    }
+    let detail =
+        format!("the parameter `limit` must be a whole number from 1 to {PAGE_EVENTS_MAX}");
+    Err(Error::Invalid { code: "parameter_invalid", detail })
+}
+
 impl Engine {
     /// The id of a lead by id or by the key of its source system.
     ///
@@ -99,6 +112,7 @@ impl Engine {
         if !leadline_views::NAMES.contains(&name) {
             return Err(unknown_view(name));
         }
+        check_limit(&parameters)?;
         let moment = self.moment(&mut parameters).await?;
         if let Some(key) = parameters.get("root").and_then(|root| root.strip_prefix("key:")) {
             let root = self.root_of(&Target::Key(key.to_owned())).await?;

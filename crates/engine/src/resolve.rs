@@ -156,10 +156,14 @@ fn unknown(body: &Body) -> Refusal {
         Body::Account(account::Command::Open { .. } | account::Command::Rename { .. }) => {
             Refusal::AccountUnknown
         }
-        Body::Contact(contact::Command::Open { .. } | contact::Command::Update { .. })
-        | Body::EraseSubject(Through::Contact) => Refusal::ContactUnknown,
+        Body::Contact(contact::Command::Open { .. } | contact::Command::Update { .. }) => {
+            Refusal::ContactUnknown
+        }
+        Body::EraseSubject(through) => {
+            Refusal::PersonUnknown { contact: matches!(through, Through::Contact) }
+        }
         Body::Opportunity(_) => Refusal::OpportunityUnknown,
         Body::Campaign(_) => Refusal::CampaignUnknown { campaign: String::new() },
-        Body::Lead(_) | Body::Config(_) | Body::EraseSubject(Through::Lead) => Refusal::LeadUnknown,
+        Body::Lead(_) | Body::Config(_) => Refusal::LeadUnknown,
     }
 }

@@ -154,37 +154,50 @@ fn reference(name: &str, version: u32, source: &str) -> PolicyRef {
     PolicyRef(Arc::from(format!("{name}@{version}#{short}")))
 }
 
+/// The beginning of a text, to be repeated in an error.
+fn short(text: &str) -> String {
+    text.chars().take(64).collect()
+}
+
+/// What stands in a document instead of what is needed, to follow a sentence about that.
+fn found(value: Option<&Value>) -> String {
+    match value {
+        None => "; it is missing".to_owned(),
+        Some(value) => format!(", not `{}`", short(&value.to_string())),
+    }
+}
+
 fn take_name(rules: &mut Map<String, Value>, errors: &mut Vec<String>) -> String {
-    let name = match rules.remove("name") {
-        Some(Value::String(name)) => name,
-        _ => String::new(),
-    };
+    let given = rules.remove("name");
+    let name = given.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
     let accepted = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.bytes().all(accepted) {
         errors.push(format!(
-            "name: 1 to {NAME_BYTES_MAX} ASCII letters, digits, hyphens, underscores and full stops are needed"
+            "name: 1 to {NAME_BYTES_MAX} ASCII letters, digits, hyphens, underscores and full stops are needed{}",
+            found(given.as_ref())
         ));
     }
     name
 }
 
 fn take_version(rules: &mut Map<String, Value>, errors: &mut Vec<String>) -> u32 {
-    let version = rules.remove("version").as_ref().and_then(Value::as_u64);
+    let given = rules.remove("version");
+    let version = given.as_ref().and_then(Value::as_u64);
     let version = version.and_then(|version| u32::try_from(version).ok()).unwrap_or_default();
     if version == 0 {
-        errors.push("version: an integer from 1 on is needed".to_owned());
+        errors.push(format!("version: an integer from 1 on is needed{}", found(given.as_ref())));
     }
     version
 }
 
 fn take_kind(rules: &mut Map<String, Value>, errors: &mut Vec<String>) -> Option<Kind> {
-    let kind = match rules.remove("kind") {
-        Some(Value::String(name)) => Kind::ALL.into_iter().find(|kind| kind.name() == name),
-        _ => None,
-    };
+    let given = rules.remove("kind");
+    let name = given.as_ref().and_then(Value::as_str);
+    let kind = Kind::ALL.into_iter().find(|kind| Some(kind.name()) == name);
     if kind.is_none() {
         let names: Vec<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
-        errors.push(format!("kind: one of {} is needed", names.join(", ")));
+        let (names, found) = (names.join(", "), found(given.as_ref()));
+        errors.push(format!("kind: one of {names} is needed{found}"));
     }
     kind
 }

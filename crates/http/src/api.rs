@@ -31,7 +31,7 @@ pub struct Parts {
     pub metrics: PrometheusHandle,
     /// The currency of amounts that name none.
     pub currency: Currency,
-    /// Where files of imports lie while they run.
+    /// The folder whose disk takes the files of imports while they run. They have no names there.
     pub spool: PathBuf,
     /// Ends event streams, so that the server can close.
     pub stop: CancellationToken,

@@ -16,7 +16,6 @@ use leadline_events::Record;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tempfile::TempPath;
 use upload::take_file;
 use uuid::Uuid;
 
@@ -119,8 +118,7 @@ pub(crate) fn start(mut call: Call) -> Answer {
         check_content_type(&call.headers, FILES)?;
         let (options, named_gzip) = wanted(&call)?;
         let gzip = named_gzip || is_gzip(&call.headers)?;
-        let file = take_file(&mut call, gzip).await?;
-        let source = Source::File(file.to_path_buf());
+        let source = take_file(&mut call, gzip).await?;
         let bytes = source.bytes().map_err(|error| Error::failed("import", error))?;
         let import = import::identity(&source).await;
         let import = import.map_err(|error| Error::failed("import", error))?.0;
@@ -130,8 +128,8 @@ pub(crate) fn start(mut call: Call) -> Answer {
             return Err(Problem::busy("another import is running; send the file again after it"));
         }
         let api = call.api.clone();
-        // Goes on where the caller goes away; `file` is removed when it ends.
-        drop(tokio::spawn(run(api, import, source, options, file)));
+        // Goes on where the caller goes away.
+        drop(tokio::spawn(run(api, import, source, options)));
         let json = json!({"id": import.to_string(), "state": "running"});
         let mut response = document(json.to_string().into_bytes());
         *response.status_mut() = StatusCode::ACCEPTED;
@@ -142,7 +140,7 @@ pub(crate) fn start(mut call: Call) -> Answer {
     })
 }
 
-async fn run(api: Api, import: Uuid, source: Source, options: Options, file: TempPath) {
+async fn run(api: Api, import: Uuid, source: Source, options: Options) {
     let running = Running { runs: &api.imports, import };
     let note = |progress| running.set(State::Running(progress));
     let state = match import::run(&api.engine, source, options, note).await {
@@ -153,7 +151,6 @@ async fn run(api: Api, import: Uuid, source: Source, options: Options, file: Tem
         }
     };
     running.set(state);
-    drop(file);
 }
 
 /// A run that is on. However it ends, it runs no more afterwards: the next import must not wait for it.

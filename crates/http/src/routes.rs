@@ -12,10 +12,11 @@ use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{RawPathParams, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{MethodFilter, on};
+use axum::routing::{MethodFilter, MethodRouter};
 use leadline_capture::codec::{Aggregate, CommandSpec, commands as specs};
 use metrics::{Counter, Histogram};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use table::{CONDITIONS, ID, ROWS};
@@ -71,7 +72,7 @@ fn command(spec: &'static CommandSpec) -> Operation {
 
 /// The API as a router.
 pub fn router(api: Api) -> Router {
-    let mut router = Router::new();
+    let mut paths: BTreeMap<Cow<'static, str>, (MethodRouter<Api>, Vec<String>)> = BTreeMap::new();
     let answers = api.answers;
     for operation in operations() {
         if !answers && !matches!(operation.handler, Handler::Open(_)) {
@@ -90,15 +91,18 @@ pub fn router(api: Api) -> Router {
             meter.note(response.status(), begun.elapsed());
             response
         };
-        router = router.route(&operation.path, on(filter, run));
+        let (methods, names) = paths.entry(operation.path).or_default();
+        *methods = std::mem::take(methods).on(filter, run);
+        names.push(operation.method.to_string());
     }
-    router
-        .fallback(|| async { Problem::no_route() })
-        .method_not_allowed_fallback(|| async {
-            let detail = "this path takes another method; see the `Allow` header";
+    let router = paths.into_iter().fold(Router::new(), |router, (path, (methods, names))| {
+        let detail = format!("this path takes {}", names.join(", "));
+        let other = move || async move {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
-        })
-        .with_state(api)
+        };
+        router.route(&path, methods.fallback(other))
+    });
+    router.fallback(|| async { Problem::no_route() }).with_state(api)
 }
 
 async fn handle(

@@ -1,6 +1,8 @@
 //! The command line: what can be typed, and what it means.
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use leadline_engine::Role;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -23,7 +25,7 @@ Examples:
   leadline lead history key:web-00042            everything that happened to one lead
   leadline key create --role sales --label mia   a key for the API, shown once
 
-Exit codes: 0 ok, 1 failed, 2 usage, 3 refused by a rule.";
+Exit codes: 0 ok, 1 failed, 2 usage, 3 refused by a rule, or not allowed to the key.";
 
 /// Options that every command takes. Each can stand in the configuration file under its long name.
 #[derive(Clone, Debug, Args)]
@@ -47,7 +49,7 @@ pub(crate) struct Global {
     #[arg(long, global = true)]
     pub(crate) i_accept_data_loss: bool,
     /// Where the server listens, address and port [default: 127.0.0.1:8080]. Since 0.1.0.
-    #[arg(long, global = true, env = "LEADLINE_LISTEN", value_name = "ADDRESS")]
+    #[arg(long, global = true, env = "LEADLINE_LISTEN", value_name = "ADDRESS", value_parser = address)]
     pub(crate) listen: Option<SocketAddr>,
     /// Requests a second that each key may make of the server; 0 for any number [default: 0]. Since 0.1.0.
     #[arg(long, global = true, env = "LEADLINE_RATE_LIMIT", value_name = "N")]
@@ -55,6 +57,11 @@ pub(crate) struct Global {
     /// How log lines are written [default: text]. Since 0.1.0.
     #[arg(long, global = true, env = "LEADLINE_LOG_FORMAT", value_name = "FORMAT")]
     pub(crate) log_format: Option<LogFormat>,
+}
+
+/// Reads an address to listen on.
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| format!("`{text}` is no address and port, such as 127.0.0.1:8080"))
 }
 
 /// How log lines are written.
@@ -71,7 +78,8 @@ pub(crate) enum LogFormat {
 pub(crate) enum Command {
     /// Serve the API, keep the views, fire the timers, publish events where there is NATS.
     Serve {
-        /// What this process does, of all that; everything where absent. For several processes on one Postgres.
+        /// What this process does, of all that; everything where absent. May be repeated, or several separated by commas.
+        /// For several processes on one Postgres.
         #[arg(long, value_name = "ROLE", value_delimiter = ',')]
         role: Vec<ServeRole>,
     },
@@ -83,7 +91,9 @@ pub(crate) enum Command {
     },
     /// Only publish events to NATS JetStream. A second publisher does no harm.
     Publish,
-    /// Make a scratch database with a believable company, print its numbers, then serve it.
+    /// Make a scratch database with a believable company, print its numbers, then serve it. --database is ignored.
+    ///
+    /// The scratch database lies among the temporary files and goes when the demo ends.
     Demo(DemoArgs),
     /// Bring history in from a command feed; run it again to resume.
     Import(ImportArgs),
@@ -92,9 +102,9 @@ pub(crate) enum Command {
     Lead(LeadCommand),
     /// Print a view: lead, timeline, pipeline, sla, attribution, conversion or funnel.
     View(ViewArgs),
-    /// Fold a view anew from the log, beside the one that answers, then swap.
+    /// Fold a view anew from the log, beside the one that answers, then swap, and say whether its rows are the same.
     Rebuild {
-        /// lead, timeline, pipeline, sla, attribution, conversion or funnel.
+        /// The view: lead, timeline, pipeline, sla, attribution, conversion or funnel.
         name: String,
     },
     /// The event log itself.
@@ -152,13 +162,14 @@ pub(crate) struct ImportArgs {
     /// The format of the file, where its name does not tell.
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<ImportFormat>,
-    /// Import through the server at this address, such as `http://127.0.0.1:8080`; needs a key.
+    /// Import through the server at this address, `http://HOST:PORT`; needs a key.
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
     /// A key of an admin for that server.
     #[arg(long, env = "LEADLINE_KEY", value_name = "KEY", hide_env_values = true)]
     pub(crate) key: Option<String>,
-    /// Read and check every line, and change nothing.
+    /// Check the form of every line and change nothing. Whether the rules would take it is not checked: only the import
+    /// itself tells.
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Refuse names that no catalogue knows, instead of registering them.
@@ -179,7 +190,7 @@ pub(crate) enum ImportFormat {
 /// `lead`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum LeadCommand {
-    /// The lead as it stands, or as it stood.
+    /// The lead's fields as they stand, or as they stood; fields without a value are left out.
     Show {
         /// A lead's id, or `key:` and the key of its source system.
         id: String,
@@ -190,7 +201,7 @@ pub(crate) enum LeadCommand {
     History {
         /// A lead's id, or `key:` and the key of its source system.
         id: String,
-        /// `table`, or `json` with every detail.
+        /// How to print it: `table` and `csv` have the main columns, `json` has every detail.
         #[arg(long, default_value = "table")]
         format: Format,
     },
@@ -207,7 +218,7 @@ pub(crate) struct Moment {
     /// A time in full, such as 2026-03-31T23:59:59Z, or a position of the log.
     #[arg(long, value_name = "TIME|POSITION")]
     pub(crate) as_of: Option<String>,
-    /// `true`: what happened by then, as known now. `known`: what was known then.
+    /// `true`: what happened by then, as known now. `known`: what was known then. A time is asked by `true` where absent, a position by `known`.
     #[arg(long, value_name = "known|true")]
     pub(crate) axis: Option<String>,
 }
@@ -276,16 +287,16 @@ pub(crate) enum SubjectCommand {
 pub(crate) enum KeyCommand {
     /// Create a key. It is printed once and stored only as a digest.
     Create {
-        /// admin, marketing, sales, integration or auditor.
-        #[arg(long)]
+        /// What the key may do.
+        #[arg(long, value_parser = PossibleValuesParser::new(Role::ALL.map(Role::name)))]
         role: String,
         /// Whose key: the name that its commands will carry.
         #[arg(long)]
         label: String,
     },
-    /// List keys, without secrets.
+    /// List all keys, revoked ones too: id, label and role, without secrets.
     List,
-    /// Revoke a key at once.
+    /// Revoke a key: at once on the server that is asked, and on SQLite; within a second on every other server.
     Revoke {
         /// Its public id, as `key list` shows it: the part of the key before the full stop.
         id: String,

@@ -110,7 +110,8 @@ fn problem(status: StatusCode, reply: &Value) -> Failure {
     }
     let code = match status {
         StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => USAGE,
-        StatusCode::FORBIDDEN
+        StatusCode::UNAUTHORIZED
+        | StatusCode::FORBIDDEN
         | StatusCode::CONFLICT
         | StatusCode::UNPROCESSABLE_ENTITY
         | StatusCode::GONE
@@ -141,7 +142,8 @@ mod tests {
     #[test]
     fn what_a_rule_refuses_is_told_from_what_failed() {
         let code = |status| problem(status, &Value::Null).code;
-        for status in [403, 409, 410, 412, 422].map(|code| StatusCode::from_u16(code).unwrap()) {
+        for status in [401, 403, 409, 410, 412, 422].map(|code| StatusCode::from_u16(code).unwrap())
+        {
             assert_eq!(code(status), REFUSED, "{status}");
         }
         assert_eq!(code(StatusCode::NOT_FOUND), USAGE);

@@ -9,8 +9,7 @@ mod questions;
 
 use crate::cli::{Command, KeyCommand, LogCommand, ServeRole, SubjectCommand};
 use crate::client::{Caller, encoded};
-use crate::database::Database;
-use crate::database::{Published, Right};
+use crate::database::{Database, Published, Right};
 use crate::delivery::Delivery;
 use crate::demo;
 use crate::failure::Failure;
@@ -94,7 +93,7 @@ pub(crate) async fn caller(
     match held(settings)? {
         Held::ByServer(server) => Ok((Caller::remote(&server.address, server.bearer), None)),
         Held::Here(right) => {
-            let node = Node::open(right, Opening::plain(create)).await?;
+            let node = open_telling(right, create).await?;
             let key = node
                 .engine
                 .local_key("operator")
@@ -102,6 +101,18 @@ pub(crate) async fn caller(
             Ok((Caller::local(node.router(), key.bearer), Some(node)))
         }
     }
+}
+
+/// Opens a node, and says so where that makes a new database: it may be another one than was meant.
+pub(crate) async fn open_telling(right: Right, create: bool) -> Result<Node, Failure> {
+    let database = right.database();
+    let is_new = database.is_missing();
+    let node = Node::open(right, Opening::plain(create)).await?;
+    if is_new {
+        // Not on stdout, which may go into a variable of the caller's.
+        eprintln!("made a new database {}", database.place());
+    }
+    Ok(node)
 }
 
 /// Closes a node that was opened for one command.
@@ -165,6 +176,10 @@ async fn serve(
 }
 
 async fn rebuild(name: &str, settings: &Settings) -> Result<(), Failure> {
+    if settings.database.is_missing() {
+        // Said before the lock is taken: a slip of the pen leaves no file behind.
+        return Err(settings.database.missing());
+    }
     let right = match held(settings)? {
         Held::Here(right) => right,
         Held::ByServer(server) => {
@@ -220,13 +235,21 @@ async fn erase(id: &str, through: &str, settings: &Settings) -> Result<(), Failu
     let reply = caller.post(&path, &json!({"through": through})).await;
     close(node).await;
     let reply = reply?;
-    let erased = reply.get("events").and_then(Value::as_array).map_or(0, Vec::len);
-    if erased == 0 {
+    let events = reply.get("events").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    if events.is_empty() {
         say!("Already erased: nothing changed.");
     } else {
         say!(
             "Erased: the keys are destroyed, nothing opens this person's fields any more. History and figures stay."
         );
+    }
+    // From now on the key leads nowhere; these ids still name the lead and the person in the log.
+    let mut streams: Vec<&str> = Vec::new();
+    for stream in [&reply].into_iter().chain(events).filter_map(|told| told.get("stream")) {
+        streams.extend(stream.as_str().filter(|stream| !streams.contains(stream)));
+    }
+    for (kind, id) in streams.into_iter().filter_map(|stream| stream.split_once('-')) {
+        say!("{kind} {id}");
     }
     Ok(())
 }
@@ -255,10 +278,15 @@ async fn key(command: KeyCommand, settings: &Settings) -> Result<(), Failure> {
             // Whoever gives the whole key means its id; the secret is not to be repeated.
             let id = id.split('.').next().unwrap_or_default();
             let path = format!("/v1/keys/{}/revoke", encoded(id));
-            caller
-                .post(&path, &json!({}))
-                .await
-                .map(|_| format!("Revoked {id}: its next call is answered with 401."))
+            caller.post(&path, &json!({})).await.map(|_| {
+                let when = match settings.database {
+                    Database::Sqlite(_) => "its next call is answered with 401",
+                    Database::Postgres(_) => {
+                        "within a second every server answers its calls with 401"
+                    }
+                };
+                format!("Revoked {id}: {when}.")
+            })
         }
     };
     close(node).await;

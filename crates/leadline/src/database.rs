@@ -6,14 +6,25 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
 
-/// The database is of no kind that this version knows.
+/// What `--database` was given names no database.
 #[derive(Debug, Error)]
-#[error(
-    "the database `{url}` is not supported; use sqlite:PATH, such as sqlite:leadline.db, or postgres://USER:PASSWORD@HOST/NAME"
-)]
-pub(crate) struct Unsupported {
-    /// As it was given, without what might be a password.
-    url: String,
+pub(crate) enum Unsupported {
+    /// It is of no kind that this version knows.
+    #[error(
+        "the database `{url}` is not supported; use sqlite:PATH, such as sqlite:leadline.db, or postgres://USER:PASSWORD@HOST/NAME"
+    )]
+    Kind {
+        /// As it was given, without what might be a password.
+        url: String,
+    },
+    /// It names no file.
+    #[error(
+        "the database `{url}`: the path is missing; use sqlite:PATH, such as sqlite:leadline.db"
+    )]
+    NoPath {
+        /// As it was given.
+        url: String,
+    },
 }
 
 /// Where log, keys and views are kept.
@@ -64,11 +75,12 @@ impl std::fmt::Display for Database {
 impl Database {
     /// Reads what `--database` takes.
     pub(crate) fn parse(url: &str) -> Result<Self, Unsupported> {
-        if let Some(path) = url.strip_prefix("sqlite:")
-            && !matches!(path, "" | "//")
-        {
+        if let Some(path) = url.strip_prefix("sqlite:") {
             // `//` begins an empty host; any further slash belongs to the path.
-            return Ok(Self::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path))));
+            return match path.strip_prefix("//").unwrap_or(path) {
+                "" => Err(Unsupported::NoPath { url: url.to_owned() }),
+                path => Ok(Self::Sqlite(PathBuf::from(path))),
+            };
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             return Ok(Self::Postgres(Address(url.to_owned())));
@@ -76,12 +88,22 @@ impl Database {
         // What follows the colon may hold a password.
         let url =
             url.split_once(':').map_or_else(|| url.to_owned(), |(kind, _)| format!("{kind}:…"));
-        Err(Unsupported { url })
+        Err(Unsupported::Kind { url })
     }
 
     /// Whether there is surely none; a server is asked when it is opened.
     pub(crate) fn is_missing(&self) -> bool {
         matches!(self, Self::Sqlite(path) if !path.exists())
+    }
+
+    /// Where it is, in full.
+    pub(crate) fn place(&self) -> String {
+        match self {
+            Self::Sqlite(path) => {
+                std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string()
+            }
+            Self::Postgres(address) => address.to_string(),
+        }
     }
 
     /// There is no such database.
@@ -97,6 +119,11 @@ impl Database {
             Self::Postgres(address) => {
                 Ok(Ok(Right::Postgres { address: address.clone(), accept_data_loss: false }))
             }
+            // Before a lock is made beside it.
+            Self::Sqlite(path) if path.is_dir() => Err(Failure::plain(format!(
+                "the database `{}` is a folder; name a file in it",
+                path.display()
+            ))),
             Self::Sqlite(path) => match Lock::acquire(path) {
                 Ok(lock) => Ok(Ok(Right::Sqlite(Arc::new(lock)))),
                 Err(lock::Error::Held { content, .. }) => {
@@ -157,23 +184,20 @@ impl Right {
         lock.publish(&content).map_err(|error| Failure::of("write", &"the lock file", error))
     }
 
-    /// The folder for uploads on their way in, empty: beside a file, whose lock says that nobody uses what a killed
-    /// process left; else among the machine's temporary files, under this process's number.
-    pub(crate) fn uploads(&self) -> std::io::Result<PathBuf> {
-        let folder = match self {
-            Self::Sqlite(lock) => beside(lock.database(), "-uploads"),
-            Self::Postgres { .. } => {
-                std::env::temp_dir().join(format!("leadline-uploads-{}", std::process::id()))
-            }
-        };
-        match std::fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+    /// The folder whose disk takes uploads on their way in: the database's, or that for temporary files. They have no
+    /// names there.
+    pub(crate) fn uploads(&self) -> PathBuf {
+        match self {
+            Self::Sqlite(lock) => folder_of(lock.database()).to_owned(),
+            Self::Postgres { .. } => std::env::temp_dir(),
         }
-        let mut builder = std::fs::DirBuilder::new();
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700).create(&folder)?;
-        Ok(folder)
     }
+}
+
+/// The folder that a file is in.
+pub(crate) fn folder_of(file: &Path) -> &Path {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }
 
 /// A file beside the database's.
@@ -201,7 +225,10 @@ mod tests {
         assert_eq!(Database::parse("sqlite:a.db").unwrap(), sqlite("a.db"));
         assert_eq!(Database::parse("sqlite:///var/a.db").unwrap(), sqlite("/var/a.db"));
         assert_eq!(Database::parse("sqlite:////var/a.db").unwrap(), sqlite("//var/a.db"));
-        assert!(Database::parse("sqlite:").is_err());
+        for url in ["sqlite:", "sqlite://"] {
+            let error = Database::parse(url).unwrap_err().to_string();
+            assert!(error.contains("the path is missing"), "{error}");
+        }
         let error = Database::parse("mysql://me:secret@host/db").unwrap_err().to_string();
         assert!(error.contains("sqlite:") && !error.contains("secret"), "{error}");
     }

@@ -11,6 +11,7 @@ mod demo;
 mod failure;
 mod node;
 mod output;
+mod recorder;
 mod scratch;
 mod serving;
 mod settings;
@@ -31,7 +32,9 @@ fn main() -> ExitCode {
             return fail(&Failure { code: USAGE, ..Failure::told(&error) });
         }
     };
-    log_to_stderr(settings.log_format);
+    // `doctor` says itself what it finds of NATS.
+    let nats = if matches!(cli.command, cli::Command::Doctor) { "off" } else { "warn" };
+    log_to_stderr(settings.log_format, nats);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&Failure::of("start", &"the runtime", error)),
@@ -47,11 +50,16 @@ fn fail(failure: &Failure) -> ExitCode {
     ExitCode::from(failure.code)
 }
 
-/// Log lines go to stderr, so that stdout is the command's answer alone. `RUST_LOG` chooses what is logged.
-fn log_to_stderr(format: LogFormat) {
-    use tracing_subscriber::filter::{EnvFilter, LevelFilter};
-    let filter =
-        EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
+/// Log lines go to stderr, so that stdout is the command's answer alone. `RUST_LOG` chooses what is logged. Without it,
+/// the client of NATS is heard from the level `nats` on: it tells each attempt to connect, twice a second.
+fn log_to_stderr(format: LogFormat, nats: &str) {
+    use tracing_subscriber::filter::EnvFilter;
+    let is_chosen = std::env::var_os(EnvFilter::DEFAULT_ENV).is_some_and(|it| !it.is_empty());
+    let filter = if is_chosen {
+        EnvFilter::builder().from_env_lossy()
+    } else {
+        EnvFilter::new(format!("info,async_nats={nats}"))
+    };
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

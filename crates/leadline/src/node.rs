@@ -2,6 +2,7 @@
 
 use crate::database::Right;
 use crate::failure::Failure;
+use crate::recorder;
 use crate::stores::Stores;
 use axum::Router;
 use leadline_domain::money::Currency;
@@ -9,8 +10,7 @@ use leadline_engine::{Engine, Parts, Projections, Role};
 use leadline_http::{Api, Parts as ApiParts};
 use leadline_log::clock::{Clock, IdGen, System};
 use leadline_log::committer::{BATCH_APPENDS_MAX, Options};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use std::path::PathBuf;
+use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -22,8 +22,6 @@ pub(crate) struct Node {
     pub(crate) engine: Arc<Engine>,
     pub(crate) projections: Arc<Projections>,
     pub(crate) right: Right,
-    /// For uploads on their way in.
-    uploads: PathBuf,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) stop: CancellationToken,
 }
@@ -63,9 +61,6 @@ impl Node {
             return Err(database.missing());
         }
         let shown = database.to_string();
-        let uploads = right
-            .uploads()
-            .map_err(|error| Failure::of("make room for uploads of", &shown, error))?;
         let clock: Arc<dyn Clock> = Arc::new(System);
         let ids: Arc<dyn IdGen> = Arc::new(System);
         let Stores { log, vault, views } =
@@ -88,8 +83,7 @@ impl Node {
             engine,
             projections,
             right,
-            uploads,
-            metrics: recorder(),
+            metrics: recorder::handle(),
             stop: CancellationToken::new(),
         })
     }
@@ -106,7 +100,7 @@ impl Node {
             projections: Arc::clone(&self.projections),
             metrics: self.metrics.clone(),
             currency: CURRENCY,
-            spool: self.uploads.clone(),
+            spool: self.right.uploads(),
             stop: self.stop.clone(),
             delivery: None,
             answers: true,
@@ -120,18 +114,4 @@ impl Node {
 fn end_process(error: Arc<leadline_log::Error>) {
     tracing::error!(%error, "The disk did not confirm a write; the process ends so that nothing unconfirmed is used");
     std::process::exit(1);
-}
-
-/// The process's one metrics recorder.
-fn recorder() -> PrometheusHandle {
-    static RECORDER: std::sync::OnceLock<PrometheusHandle> = std::sync::OnceLock::new();
-    RECORDER
-        .get_or_init(|| {
-            let recorder = PrometheusBuilder::new().build_recorder();
-            let handle = recorder.handle();
-            // Installed once in a process; a second one would only be left out.
-            drop(metrics::set_global_recorder(recorder));
-            handle
-        })
-        .clone()
 }

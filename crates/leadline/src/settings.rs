@@ -1,6 +1,6 @@
 //! Configuration: options, environment and file, merged once.
 
-use crate::cli::{Global, LogFormat};
+use crate::cli::{Global, LogFormat, address};
 use crate::database::{Database, Unsupported};
 use serde::Deserialize;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -40,7 +40,7 @@ struct File {
     database: Option<String>,
     nats: Option<String>,
     nats_monitor: Option<String>,
-    listen: Option<SocketAddr>,
+    listen: Option<String>,
     log_format: Option<String>,
     rate_limit: Option<u32>,
 }
@@ -70,16 +70,20 @@ impl Settings {
     /// Merges options, environment and file, in this order of precedence.
     pub(crate) fn load(global: &Global) -> Result<Self, Error> {
         let file = global.config.as_deref().map(read).transpose()?.unwrap_or_default();
+        let invalid =
+            |detail| Error::Invalid { path: global.config.clone().unwrap_or_default(), detail };
         let log_format = match (global.log_format, file.log_format.as_deref()) {
             (Some(format), _) => format,
             (None, None | Some("text")) => LogFormat::Text,
             (None, Some("json")) => LogFormat::Json,
-            (None, Some(_)) => {
-                return Err(Error::Invalid {
-                    path: global.config.clone().unwrap_or_default(),
-                    detail: "log_format is `text` or `json`".to_owned(),
-                });
+            (None, Some(_)) => return Err(invalid("log_format is `text` or `json`".to_owned())),
+        };
+        let listen = match (global.listen, &file.listen) {
+            (Some(listen), _) => listen,
+            (None, Some(text)) => {
+                address(text).map_err(|detail| invalid(format!("listen: {detail}")))?
             }
+            (None, None) => LISTEN,
         };
         let database = global.database.clone().or(file.database);
         Ok(Self {
@@ -87,7 +91,7 @@ impl Settings {
             nats: global.nats.clone().or(file.nats),
             nats_monitor: global.nats_monitor.clone().or(file.nats_monitor),
             accept_data_loss: global.i_accept_data_loss,
-            listen: global.listen.or(file.listen).unwrap_or(LISTEN),
+            listen,
             log_format,
             rate_limit: global.rate_limit.or(file.rate_limit).and_then(NonZeroU32::new),
         })

@@ -218,6 +218,10 @@ fn the_service_tells_of_itself_without_a_key() {
     ] {
         assert!(metrics.text().contains(line), "{line}: {}", metrics.text());
     }
+    for line in metrics.text().lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let name = line.split(' ').next().unwrap();
+        assert!(metrics.text().contains(&format!("# HELP {name} ")), "{name} says what it is");
+    }
     let description = nobody.get("/openapi.json").json();
     assert!(description["openapi"].as_str().unwrap().starts_with("3.1"));
     for path in description["paths"].as_object().unwrap().keys() {

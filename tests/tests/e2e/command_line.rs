@@ -59,7 +59,10 @@ fn a_mistake_on_the_command_line_is_exit_code_2_and_names_what_was_probably_mean
     told(&place.run(&["serv"]), 2, "serve");
     told(&place.run(&["view", "pipeline", "--format", "jsn"]), 2, "json");
     told(&place.run(&["key", "create", "--role", "sales"]), 2, "--label");
-    told(&place.run(&["--listen", "nowhere", "serve"]), 2, "--listen");
+    told(&place.run(&["--listen", "8080", "serve"]), 2, "`8080` is no address and port");
+    told(&place.run(&["bench", "--only", "publish"]), 2, "needs --nats");
+    told(&place.run(&["bench", "--clients", "0"]), 2, "--clients");
+    told(&place.run(&["view", "timeline"]), 2, "--param root=LEAD");
     told(&place.run(&["--database", "postgres://me:secret@host/db", "key", "list"]), 2, "");
     let refused = Command::new(binary())
         .args(["--database", "mysql://me:secret@host/db", "key", "list"])
@@ -68,10 +71,21 @@ fn a_mistake_on_the_command_line_is_exit_code_2_and_names_what_was_probably_mean
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert_eq!(refused.status.code(), Some(2), "{said}");
     assert!(said.contains("sqlite:PATH") && !said.contains("secret"), "{said}");
+    let folder = format!("sqlite:{}", place.folder().display());
+    let on = |database: &str, command: &str| {
+        let mut run = Command::new(binary());
+        let run = run.args(["--database", database, command]).current_dir(place.folder());
+        String::from_utf8(run.output().unwrap().stdout).unwrap()
+    };
+    assert!(on(&folder, "doctor").contains("is a folder; name a file in it"));
     let mistyped = place.file("mistyped.toml", "databse = \"sqlite:other.db\"\n");
     let mistyped = mistyped.to_str().unwrap();
     told(&place.run(&["--config", mistyped, "key", "list"]), 2, "did you mean `database`?");
     told(&place.run(&["--config", "none.toml", "key", "list"]), 2, "none.toml");
+    let elsewhere = place.file("elsewhere.toml", "listen = \"localhost:80\"\n");
+    let elsewhere = elsewhere.to_str().unwrap();
+    let said = "listen: `localhost:80` is no address and port, such as 127.0.0.1:8080";
+    told(&place.run(&["--config", elsewhere, "serve"]), 2, said);
     assert!(!place.database().exists(), "a mistake makes nothing");
 }
 
@@ -109,11 +123,13 @@ fn what_changes_nothing_makes_no_database() {
         &["key", "revoke", "lk000000000000"],
         &["policy", "activate", "none@1"],
         &["view", "pipeline"],
+        &["rebuild", "pipeline"],
     ] {
         told(&place.run(arguments), 1, "there is no database");
     }
     let checked = place.run(&["import", feed.to_str().unwrap(), "--dry-run"]).done().stdout;
-    assert!(checked.contains("checked 1 lines"), "{checked}");
+    assert!(checked.contains("1 of 1 lines well formed, 0 refused"), "{checked}");
+    assert!(checked.contains("Rules are not checked"), "{checked}");
     let database = place.database().display().to_string();
     for file in ["", ".lock", "-keys", "-views", "-uploads"] {
         let file = format!("{database}{file}");
@@ -126,6 +142,15 @@ fn exit_codes_tell_a_failure_from_a_mistake_from_a_refusal() {
     let place = Place::of_files();
     told(&place.run(&["view", "pipeline"]), 1, "there is no database");
     told(&place.run(&["import", "nothing.jsonl"]), 1, "nothing.jsonl");
+    told(&place.run(&["import", "."]), 1, "`.` is a folder");
+    let empty = place.file("empty.jsonl", "");
+    let empty = empty.to_str().unwrap();
+    told(&place.run(&["import", "--dry-run", empty]), 0, "warning: the file has no lines");
+    let server = ["import", empty, "--key", "lk0.0", "--server"];
+    for address in ["127.0.0.1:8080", "https://127.0.0.1:8080", "http://127.0.0.1:8080/v1"] {
+        let named = [&server[..], &[address]].concat();
+        told(&place.run(&named), 2, "--server takes http://HOST:PORT");
+    }
     place.key("admin");
     told(&place.run(&["lead", "show", "key:nobody"]), 2, "not_found");
     told(&place.run(&["view", "pipelin"]), 2, "pipeline");
@@ -141,6 +166,8 @@ fn exit_codes_tell_a_failure_from_a_mistake_from_a_refusal() {
     let publish = ["policy", "publish", changed.to_str().unwrap()];
     told(&place.run(&publish), 3, "version_immutable");
     let busy = place.serve();
+    let address = format!("http://{}", busy.address());
+    told(&place.run(&[&server[..], &[&address]].concat()), 3, "unauthenticated");
     told(&place.run(&["serve"]), 1, busy.address());
     let other = Place::of_files();
     told(&other.run(&["--listen", busy.address(), "serve"]), 1, "choose another with --listen");
@@ -149,9 +176,15 @@ fn exit_codes_tell_a_failure_from_a_mistake_from_a_refusal() {
 #[test]
 fn keys_are_made_listed_and_revoked() {
     let place = Place::of_files();
+    told(&place.run(&["key", "create", "--role", "king", "--label", "x"]), 2, "admin, marketing");
+    assert!(!place.database().exists(), "a mistake makes nothing");
+    let first = place.run(&["key", "create", "--role", "admin", "--label", "ann"]).done();
+    let made = format!("made a new database {}", place.database().display());
+    assert!(first.stderr.contains(&made) && !first.stdout.contains(&made), "{first:?}");
+    let second = place.run(&["key", "create", "--role", "admin", "--label", "ann"]).done();
+    assert!(!second.stderr.contains("made a new"), "{second:?}");
     let key = place.key("sales");
     let (id, secret) = key.split_once('.').unwrap();
-    told(&place.run(&["key", "create", "--role", "king", "--label", "x"]), 2, "admin, marketing");
     let listed = place.run(&["key", "list"]).done();
     assert!(listed.stdout.contains(id) && !listed.stdout.contains(secret), "{listed:?}");
     let server = place.serve();

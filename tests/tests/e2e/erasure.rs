@@ -25,8 +25,12 @@ fn an_erased_person_is_nowhere_and_every_figure_stays() {
 
     let erased = served.place.run(&["subject", "erase", &lead]).done();
     assert!(erased.stdout.starts_with("Erased"), "{erased:?}");
+    let named = erased.stdout.contains(&format!("lead {lead}\n"));
+    assert!(named && erased.stdout.contains("\nsubject "), "{erased:?}");
     let again = served.place.run(&["subject", "erase", &lead]).done();
     assert!(again.stdout.starts_with("Already erased"), "{again:?}");
+    let by_key = served.place.run(&["subject", "erase", "key:canary-1"]);
+    assert!(by_key.code == Some(2) && by_key.stderr.contains("erased before"), "{by_key:?}");
 
     told_by_nothing(&mut served, &lead, &canaries);
     let after: Vec<Value> = FIGURES.iter().map(|view| figures(&mut served, view)).collect();

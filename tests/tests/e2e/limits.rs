@@ -24,7 +24,7 @@ fn an_import_refuses_a_line_that_makes_too_large_an_event_and_goes_on() {
         let refused: Vec<&str> =
             report.lines().filter(|line| line.contains("command_too_large")).collect();
         assert!(matches!(refused.as_slice(), [line] if line.starts_with("line 2:")), "{report}");
-        assert!(report.contains("3 lines, 1 refused"), "{report}");
+        assert!(report.contains("2 of 3 lines imported, 1 refused"), "{report}");
     }
 }
 

@@ -20,7 +20,10 @@ fn the_shops_touches_get_the_credit_of_every_model_window_and_scope() {
     let oracle = set.oracle();
     let place = Place::new();
     let report = place.import(&set.feed()).stdout;
-    assert!(report.contains("imported 24316 lines, 0 refused, 0 known before"), "{report}");
+    assert!(
+        report.contains("24316 of 24316 lines imported, 0 refused, 0 known before"),
+        "{report}"
+    );
     let document = place.view("attribution", &[]);
     totals(&document, &oracle);
     sources_and_weeks(&place, &oracle);

@@ -1,4 +1,4 @@
-//! Where the lines of an import come from: a file, plain or gzip, or memory.
+//! Where the lines of an import come from: a file, plain or gzip, with a name or without, or memory.
 
 use super::Line;
 use crate::codec::LINE_BYTES_MAX;
@@ -6,6 +6,7 @@ use crate::feed::{LineOptions, parse_line};
 use flate2::read::MultiGzDecoder;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,6 +40,13 @@ pub enum Error {
 pub enum Source {
     /// A file; gzip where its name ends in `.gz`.
     File(PathBuf),
+    /// A file that nobody else can open, for it has no name.
+    Upload {
+        /// The file. It is read from its beginning, wherever its cursor stands.
+        file: Arc<File>,
+        /// Whether it is gzip.
+        gzip: bool,
+    },
     /// Lines in memory.
     Memory(Arc<Vec<u8>>),
 }
@@ -62,6 +70,29 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
+/// A file from its beginning, whoever else reads it: it has a place of its own.
+struct FromStart {
+    file: Arc<File>,
+    offset: u64,
+}
+
+impl Read for FromStart {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(buffer, self.offset)?;
+        self.offset = self.offset.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
+        Ok(read)
+    }
+}
+
+/// Lines of what is unpacked where it is gzip.
+fn buffered(file: impl Read + Send + 'static, gzip: bool) -> Box<dyn BufRead + Send> {
+    if gzip {
+        Box::new(BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(file)))
+    } else {
+        Box::new(BufReader::with_capacity(BUFFER_BYTES, file))
+    }
+}
+
 impl Source {
     /// How many bytes there are, compressed or not.
     ///
@@ -72,6 +103,9 @@ impl Source {
             Self::File(path) => std::fs::metadata(path)
                 .map(|found| found.len())
                 .map_err(|source| self.unreadable(source)),
+            Self::Upload { file, .. } => {
+                file.metadata().map(|found| found.len()).map_err(|source| self.unreadable(source))
+            }
             Self::Memory(lines) => Ok(u64::try_from(lines.len()).unwrap_or(u64::MAX)),
         }
     }
@@ -79,29 +113,29 @@ impl Source {
     fn unreadable(&self, source: io::Error) -> Error {
         let path = match self {
             Self::File(path) => path.clone(),
+            Self::Upload { .. } => PathBuf::from("(upload)"),
             Self::Memory(_) => PathBuf::from("(memory)"),
         };
         Error::Unreadable { path, source }
     }
 
-    fn open(&self, bytes: &Arc<AtomicU64>, decode: bool) -> Result<Box<dyn BufRead + Send>, Error> {
-        let path = match self {
+    fn open(&self, bytes: &Arc<AtomicU64>) -> Result<Box<dyn BufRead + Send>, Error> {
+        let bytes = Arc::clone(bytes);
+        Ok(match self {
             Self::Memory(lines) => {
-                let lines = Counted {
-                    inner: io::Cursor::new(Shared(Arc::clone(lines))),
-                    bytes: Arc::clone(bytes),
-                };
-                return Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, lines)));
+                let inner = io::Cursor::new(Shared(Arc::clone(lines)));
+                buffered(Counted { inner, bytes }, false)
             }
-            Self::File(path) => path,
-        };
-        let file = File::open(path).map_err(|source| self.unreadable(source))?;
-        let file = Counted { inner: file, bytes: Arc::clone(bytes) };
-        let gzip = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
-        Ok(if gzip && decode {
-            Box::new(BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(file)))
-        } else {
-            Box::new(BufReader::with_capacity(BUFFER_BYTES, file))
+            Self::Upload { file, gzip } => {
+                let inner = FromStart { file: Arc::clone(file), offset: 0 };
+                buffered(Counted { inner, bytes }, *gzip)
+            }
+            Self::File(path) => {
+                let inner = File::open(path).map_err(|source| self.unreadable(source))?;
+                let ending = path.extension();
+                let gzip = ending.is_some_and(|ending| ending.eq_ignore_ascii_case("gz"));
+                buffered(Counted { inner, bytes }, gzip)
+            }
         })
     }
 
@@ -109,7 +143,7 @@ impl Source {
     pub(super) async fn hash(&self) -> Result<String, Error> {
         let source = self.clone();
         let hashed = tokio::task::spawn_blocking(move || {
-            let mut reader = source.open(&Arc::default(), true)?;
+            let mut reader = source.open(&Arc::default())?;
             let mut hasher = blake3::Hasher::new();
             io::copy(&mut reader, &mut hasher).map_err(|error| source.unreadable(error))?;
             Ok(hasher.finalize().to_hex().to_string())
@@ -135,7 +169,7 @@ impl Source {
         sender: &mpsc::Sender<Result<Batch, Error>>,
     ) -> Result<(), Error> {
         let bytes = Arc::new(AtomicU64::new(0));
-        let mut reader = self.open(&bytes, true)?;
+        let mut reader = self.open(&bytes)?;
         let mut number = 0_u64;
         let mut text = Vec::new();
         loop {

@@ -8,9 +8,9 @@ impl Refusal {
     /// The stable code: snake case, never renamed.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::LeadUnknown => "lead_unknown",
+            Self::LeadUnknown | Self::PersonUnknown { contact: false } => "lead_unknown",
             Self::AccountUnknown => "account_unknown",
-            Self::ContactUnknown => "contact_unknown",
+            Self::ContactUnknown | Self::PersonUnknown { contact: true } => "contact_unknown",
             Self::OpportunityUnknown => "opportunity_unknown",
             Self::CampaignUnknown { .. } => "campaign_unknown",
             Self::PolicyUnknown { .. } => "policy_unknown",
@@ -68,6 +68,7 @@ impl Refusal {
     pub const fn category(&self) -> Category {
         match self {
             Self::LeadUnknown
+            | Self::PersonUnknown { .. }
             | Self::AccountUnknown
             | Self::ContactUnknown
             | Self::OpportunityUnknown
@@ -175,6 +176,11 @@ impl Refusal {
             Self::LeadUnknown => "There is no such lead. Capture it first.".to_owned(),
             Self::AccountUnknown => "There is no such account. Open it first.".to_owned(),
             Self::ContactUnknown => "There is no such contact. Open it first.".to_owned(),
+            Self::PersonUnknown { contact } => format!(
+                "Nobody is reached by this: unknown, or erased before, which released the key. \
+                 Name the {} by its id.",
+                if *contact { "contact" } else { "lead" }
+            ),
             Self::OpportunityUnknown => "There is no such opportunity. Open it first.".to_owned(),
             Self::CampaignUnknown { campaign } => {
                 format!("There is no campaign `{campaign}`. Plan it first.")
@@ -370,6 +376,16 @@ mod tests {
         for refusal in refusals {
             assert!(!refusal.detail().contains("Ada"), "{}", refusal.code());
         }
+    }
+
+    #[test]
+    fn an_erasure_of_nobody_does_not_advise_to_capture() {
+        let (lead, contact) =
+            ([false, true].map(|contact| Refusal::PersonUnknown { contact })).into();
+        let codes = (Refusal::code(&lead), Refusal::code(&contact));
+        assert_eq!(codes, ("lead_unknown", "contact_unknown"));
+        assert!(lead.detail().ends_with("released the key. Name the lead by its id."));
+        assert!(contact.detail().ends_with("Name the contact by its id."));
     }
 
     #[test]

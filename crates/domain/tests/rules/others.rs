@@ -168,7 +168,7 @@ fn erasure_reaches_every_subject_of_the_lead_once() {
         source: None,
     };
     let erase = Command::Subject(subject::Command::EraseLead(LEAD));
-    assert_eq!(World::new().when(&erase), Err(Refusal::LeadUnknown));
+    assert_eq!(World::new().when(&erase), Err(Refusal::PersonUnknown { contact: false }));
     let world = World::new().lead(0, captured()).lead(1, again).at(5);
     let decision = world.decide(&erase).unwrap();
     let events: Vec<_> =
@@ -216,7 +216,7 @@ fn erasure_succeeds_however_many_subjects_there_are() {
 fn a_contact_of_its_own_is_erased() {
     let second = SubjectId(Uuid::from_u128(0x5d));
     let erase = Command::Subject(subject::Command::EraseContact(CONTACT));
-    assert_eq!(World::new().when(&erase), Err(Refusal::ContactUnknown));
+    assert_eq!(World::new().when(&erase), Err(Refusal::PersonUnknown { contact: true }));
     let open = contact::Command::Open {
         account: ACCOUNT,
         subject: Some(SUBJECT),

@@ -1,6 +1,7 @@
 //! The rules of each kind as they are written, and what makes them valid.
 
 use super::calendar::CalendarForm;
+use super::short;
 use crate::stored::value::Name;
 use leadline_domain::lead::Phase;
 use leadline_domain::money::{Currency, ProbabilityBp};
@@ -151,8 +152,17 @@ pub(super) fn read(
     }
 }
 
+/// The rules as they are written. What is missing, unknown or of another type is noted with its place; it is the only
+/// such thing that is found.
 fn fields<F: DeserializeOwned>(rules: Value, errors: &mut Vec<String>) -> Option<F> {
-    serde_json::from_value(rules).map_err(|error| errors.push(error.to_string())).ok()
+    let form = serde_path_to_error::deserialize(rules);
+    // The path of the document itself is a full stop, which says nothing.
+    let told = |error: serde_path_to_error::Error<serde_json::Error>| match error.path().to_string()
+    {
+        path if path == "." => error.inner().to_string(),
+        path => format!("{path}: {}", error.inner()),
+    };
+    form.map_err(|error| errors.push(told(error))).ok()
 }
 
 /// Notes what is wrong with a list of names that must be there, short enough and all different.
@@ -173,7 +183,8 @@ fn check_names<'a>(place: &str, names: impl Iterator<Item = &'a str>, errors: &m
 fn check_name(place: &str, name: &str, errors: &mut Vec<String>) {
     if name.is_empty() || name.len() > NAME_BYTES_MAX || name.trim() != name {
         errors.push(format!(
-            "{place}: 1 to {NAME_BYTES_MAX} bytes without surrounding white space are needed"
+            "{place}: 1 to {NAME_BYTES_MAX} bytes without surrounding white space are needed, not `{}`",
+            short(name)
         ));
     }
 }
@@ -260,7 +271,8 @@ fn conversion(form: &ConversionForm, errors: &mut Vec<String>) -> Option<Convers
     }
     let currency = Currency::parse(&form.currency);
     if currency.is_none() {
-        errors.push("currency: three capital letters are needed".to_owned());
+        let found = short(&form.currency);
+        errors.push(format!("currency: three capital letters are needed, not `{found}`"));
     }
     Some(ConversionPolicy {
         convert_from,
@@ -274,8 +286,8 @@ fn acceptance_sla(form: AcceptanceSlaForm, errors: &mut Vec<String>) -> Option<A
     if form.target_seconds == 0 {
         errors.push("target_seconds: at least 1 is needed".to_owned());
     }
-    if form.reminders.iter().any(|percent| !(1..100).contains(percent)) {
-        errors.push("reminders: each must be from 1 to 99 percent".to_owned());
+    if let Some(percent) = form.reminders.iter().find(|percent| !(1..100).contains(*percent)) {
+        errors.push(format!("reminders: each must be from 1 to 99 percent, not {percent}"));
     }
     if !form.reminders.is_sorted_by(|one, next| one < next) {
         errors.push("reminders: they must ascend".to_owned());

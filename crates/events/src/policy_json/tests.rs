@@ -112,10 +112,10 @@ fn all_that_is_wrong_is_said_at_once() {
     assert_eq!(
         errors(plan),
         [
-            "name: 1 to 64 ASCII letters, digits, hyphens, underscores and full stops are needed",
-            "version: an integer from 1 on is needed",
+            "name: 1 to 64 ASCII letters, digits, hyphens, underscores and full stops are needed, not `\"a@b\"`",
+            "version: an integer from 1 on is needed, not `0`",
             "stages[1]: `Offer` is listed twice",
-            "stages[2]: 1 to 200 bytes without surrounding white space are needed",
+            "stages[2]: 1 to 200 bytes without surrounding white space are needed, not ` `",
             "default_stage: `Close` is not among the stages",
             &format!("stages[0]: {odds}"),
             &format!("stages[1]: {odds}"),
@@ -140,7 +140,7 @@ fn a_clock_needs_a_target_ascending_reminders_and_an_open_day() {
         errors_found[..4],
         [
             "target_seconds: at least 1 is needed",
-            "reminders: each must be from 1 to 99 percent",
+            "reminders: each must be from 1 to 99 percent, not 100",
             "reminders: they must ascend",
             "calendar.tz: `Europe/Ulm` is no time zone such as Europe/Berlin",
         ]
@@ -159,7 +159,7 @@ fn each_kind_has_its_rules() {
         (json!([]), "the document is not an object"),
         (
             json!({"kind": "weather", "name": "w", "version": 1}),
-            "kind: one of status_process, stage_plan, source_catalogue, conversion, acceptance_sla, attribution is needed",
+            "kind: one of status_process, stage_plan, source_catalogue, conversion, acceptance_sla, attribution is needed, not `\"weather\"`",
         ),
         (
             json!({"kind": "attribution", "name": "a", "version": 1, "half_life_seconds": 0}),
@@ -179,7 +179,7 @@ fn each_kind_has_its_rules() {
         ),
         (
             json!({"kind": "conversion", "name": "c", "version": 1, "convert_from": ["sal"], "currency": "eur"}),
-            "currency: three capital letters are needed",
+            "currency: three capital letters are needed, not `eur`",
         ),
         (
             json!({"kind": "source_catalogue", "name": "s", "version": 1, "sources": ["web", "web"]}),
@@ -194,10 +194,20 @@ fn each_kind_has_its_rules() {
 fn unknown_and_fractional_rules_are_refused() {
     let mut plan = stage_plan();
     plan["colour"] = json!("red");
-    assert!(errors(plan)[0].starts_with("unknown field `colour`"));
+    assert!(errors(plan)[0].starts_with("colour: unknown field `colour`"));
     let mut plan = stage_plan();
     plan["stages"][0]["probability"] = json!(12.5);
-    assert!(errors(plan)[0].contains("floating point"));
+    let found = errors(plan);
+    let told = "stages[0].probability: invalid type: floating point `12.5`";
+    assert!(found[0].starts_with(told), "{found:?}");
+    let unversioned = json!({"kind": "attribution", "name": "a", "half_life_seconds": "7"});
+    assert_eq!(
+        errors(unversioned),
+        [
+            "version: an integer from 1 on is needed; it is missing",
+            "half_life_seconds: invalid type: string \"7\", expected u32",
+        ]
+    );
     assert!(matches!(parse(b"kind = 'conversion'"), Err(Error::NotJson(_))));
     let labels =
         json!({"kind": "status_process", "name": "p", "version": 1, "labels": {"asleep": "Z"}});

@@ -6,11 +6,12 @@ use axum::body::Body;
 use axum::http::StatusCode;
 use flate2::read::MultiGzDecoder;
 use http_body_util::BodyExt as _;
+use leadline_capture::import::Source;
 use leadline_engine::Error;
-use std::io::{self, Read as _};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _};
+use std::sync::Arc;
 use std::time::Duration;
-use tempfile::TempPath;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout_at};
 
@@ -30,22 +31,17 @@ fn spool_failed(error: io::Error) -> Problem {
     Error::failed("import's file", error).into()
 }
 
-/// Writes the body to a file of its own, readable by nobody else.
-pub(super) async fn take_file(call: &mut Call, gzip: bool) -> Result<TempPath, Problem> {
-    let suffix = if gzip { ".gz" } else { ".ndjson" };
-    let file = tempfile::Builder::new()
-        .prefix("leadline-import-")
-        .suffix(suffix)
-        .tempfile_in(&call.api.spool)
-        .map_err(spool_failed)?;
-    let (file, path) = file.into_parts();
-    let mut file = tokio::fs::File::from_std(file);
-    receive(call.body_stream(), Instant::now(), &mut file).await?;
-    file.flush().await.map_err(spool_failed)?;
+/// Writes the body to a file without a name: nobody else can read it, and it is gone when this process is, however that
+/// ends.
+pub(super) async fn take_file(call: &mut Call, gzip: bool) -> Result<Source, Problem> {
+    let file = tempfile::tempfile_in(&call.api.spool).map_err(spool_failed)?;
+    let mut arriving = tokio::fs::File::from_std(file.try_clone().map_err(spool_failed)?);
+    receive(call.body_stream(), Instant::now(), &mut arriving).await?;
+    arriving.flush().await.map_err(spool_failed)?;
     if gzip {
-        check_unpacked(path.to_path_buf()).await?;
+        check_unpacked(file.try_clone().map_err(spool_failed)?).await?;
     }
-    Ok(path)
+    Ok(Source::Upload { file: Arc::new(file), gzip })
 }
 
 /// Writes to `file` what arrives of an upload that has begun at `begun`.
@@ -82,9 +78,9 @@ fn time_for(bytes: u64) -> Duration {
 }
 
 /// Unpacks once, to see that it can be done and how large it is.
-async fn check_unpacked(path: PathBuf) -> Result<(), Problem> {
+async fn check_unpacked(mut file: File) -> Result<(), Problem> {
     let unpacked = tokio::task::spawn_blocking(move || {
-        let file = std::fs::File::open(path)?;
+        file.rewind()?;
         let mut lines = MultiGzDecoder::new(io::BufReader::new(file)).take(IMPORT_BYTES_MAX + 1);
         io::copy(&mut lines, &mut io::sink())
     });

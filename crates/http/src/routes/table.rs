@@ -46,7 +46,7 @@ const LEADS: Row = Row {
         asked("queue", "Only leads in this queue."),
         asked("source", "Only leads of this source."),
         asked("cursor", "Where the next page begins, as the last one said."),
-        asked("limit", "Most leads: at most 500."),
+        asked("limit", "Most leads: 1 to 500; 100 where absent."),
         AS_OF,
         AXIS,
     ],

@@ -95,6 +95,9 @@ async fn what_is_not_well_formed_is_told_why() {
         ("GET", "/v1/views/nothing", "", 404, "not_found"),
         ("GET", "/v1/views/pipeline?as_of=soon", "", 400, "parameter_invalid"),
         ("GET", "/v1/events?limit=0", "", 400, "query_invalid"),
+        ("GET", "/v1/leads?limit=501", "", 400, "parameter_invalid"),
+        ("GET", "/v1/leads?limit=0", "", 400, "parameter_invalid"),
+        ("GET", "/v1/views/timeline?root=key:a&limit=9999", "", 400, "parameter_invalid"),
         ("GET", "/v1/events/stream?after=x", "", 400, "query_invalid"),
         ("GET", "/v1/leads/key:nobody", "", 404, "not_found"),
         ("GET", "/v1/imports/nothing", "", 404, "not_found"),
@@ -106,6 +109,7 @@ async fn what_is_not_well_formed_is_told_why() {
     }
     let put = place.call("PUT", "/v1/leads", "", &[]).await;
     assert!(put.headers.contains_key(header::ALLOW));
+    assert_eq!(put.json()["detail"], "this path takes POST, GET");
     let text = [("content-type", "text/plain")];
     let text = place.call("POST", "/v1/leads", "{}", &text).await;
     assert_eq!((text.status, text.code().as_str()), (415, "media_type_unsupported"));

@@ -46,7 +46,8 @@ enum Ground {
 
 /// `bench`.
 pub(crate) async fn run(arguments: BenchArgs, settings: &Settings) -> Result<(), Failure> {
-    let nodes = arguments.nodes.clamp(1, NODES_MAX);
+    check(&arguments, settings)?;
+    let nodes = arguments.nodes;
     let scratch = Scratch::make(&arguments.dir.unwrap_or_else(std::env::temp_dir), "bench")?;
     let seconds = Duration::from_secs(arguments.seconds.clamp(1, 600));
     let disk = disk::fsync(scratch.path())
@@ -63,7 +64,7 @@ pub(crate) async fn run(arguments: BenchArgs, settings: &Settings) -> Result<(),
         nodes => format!(" on {nodes} nodes"),
     };
     let wanted = |part| arguments.only.is_empty() || arguments.only.contains(&part);
-    let clients = arguments.clients.iter().map(|clients| (*clients).clamp(1, CLIENTS_MAX));
+    let clients = arguments.clients.iter().copied();
     if wanted(BenchPart::Process) {
         for clients in clients.clone() {
             let opened = ground.nodes(&format!("process-{clients}"), nodes).await?;
@@ -97,6 +98,21 @@ pub(crate) async fn run(arguments: BenchArgs, settings: &Settings) -> Result<(),
     }
     if wanted(BenchPart::Publish) || wanted(BenchPart::Lag) {
         deliver(&ground, settings, seconds, &wanted).await?;
+    }
+    Ok(())
+}
+
+/// Refuses what could only be measured otherwise than it was asked for.
+fn check(arguments: &BenchArgs, settings: &Settings) -> Result<(), Failure> {
+    let usage = |detail: String| Err(Failure::usage(detail));
+    if arguments.only.contains(&BenchPart::Publish) && settings.nats.is_none() {
+        return usage("measuring `publish` needs --nats, such as nats://127.0.0.1:4222".to_owned());
+    }
+    if arguments.clients.iter().any(|clients| !(1..=CLIENTS_MAX).contains(clients)) {
+        return usage(format!("--clients takes numbers from 1 to {CLIENTS_MAX}"));
+    }
+    if !(1..=NODES_MAX).contains(&arguments.nodes) {
+        return usage(format!("--nodes takes a number from 1 to {NODES_MAX}"));
     }
     Ok(())
 }

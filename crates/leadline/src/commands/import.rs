@@ -1,6 +1,6 @@
 //! `import`: history from a command feed, here or through a server.
 
-use super::{Held, held};
+use super::{Held, held, open_telling};
 use crate::cli::ImportArgs;
 use crate::client::Caller;
 use crate::database::Database;
@@ -10,7 +10,7 @@ use crate::output::say;
 use crate::scratch::Scratch;
 use crate::settings::Settings;
 use axum::body::Body;
-use axum::http::Method;
+use axum::http::{Method, Uri};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use leadline_capture::feed::LineOptions;
 use leadline_capture::import::{Options, RefusedLine, Report, Source, run as run_import};
@@ -24,17 +24,24 @@ use tokio_util::io::ReaderStream;
 
 /// `import`.
 pub(crate) async fn run(arguments: ImportArgs, settings: &Settings) -> Result<(), Failure> {
+    if arguments.file.is_dir() {
+        let shown = arguments.file.display();
+        return Err(Failure::plain(format!("`{shown}` is a folder; an import takes one file")));
+    }
     if let Some(server) = &arguments.server {
+        let server = server_address(server).ok_or_else(|| {
+            Failure::usage(format!("--server takes http://HOST:PORT, not `{server}`"))
+        })?;
         let Some(key) = arguments.key.clone() else {
             return Err(Failure::usage("--server needs a key: --key or LEADLINE_KEY".to_owned()));
         };
-        return through(&Caller::remote(server, key), &arguments).await;
+        return through(&Caller::remote(&server, key), &arguments).await;
     }
     let source = Source::File(arguments.file.clone());
     let bytes =
         source.bytes().map_err(|error| Failure::of("import", &arguments.file.display(), error))?;
     // Held to the end of the run.
-    let (_scratch, right) = if arguments.dry_run && settings.database.is_missing() {
+    let (scratch, right) = if arguments.dry_run && settings.database.is_missing() {
         say!(
             "There is no database `{}` yet: the file is checked against a new one, which is not kept.",
             settings.database
@@ -50,7 +57,10 @@ pub(crate) async fn run(arguments: ImportArgs, settings: &Settings) -> Result<()
             Held::Here(right) => (None, right),
         }
     };
-    let node = Node::open(right, Opening::plain(true)).await?;
+    let node = match &scratch {
+        Some(_) => Node::open(right, Opening::plain(true)).await?,
+        None => open_telling(right, true).await?,
+    };
     let options = Options { lines: lines(&arguments), dry_run: arguments.dry_run };
     let outcome = import(&node.engine, source, bytes, options).await;
     node.engine.close().await;
@@ -66,6 +76,16 @@ const fn lines(arguments: &ImportArgs) -> LineOptions {
         enforce_policies: arguments.enforce_policies,
         strict: arguments.strict,
     }
+}
+
+/// The address of a server, of which nothing but scheme, host and port may be given.
+fn server_address(text: &str) -> Option<String> {
+    let uri: Uri = text.parse().ok()?;
+    let authority = uri.authority()?.as_str();
+    let whole = uri.scheme_str() == Some("http") && matches!(uri.path(), "" | "/");
+    // What else is asked for would quietly be left out.
+    let nothing_else = uri.query().is_none() && !text.contains(['@', '#']);
+    (whole && nothing_else).then(|| format!("http://{authority}"))
 }
 
 /// Runs an import with a progress bar; how long it took.
@@ -128,18 +148,30 @@ fn print_report(report: &Report, elapsed: Duration, dry_run: bool, memory: Optio
             if unchanged > 0 { format!(" ({unchanged} without change)") } else { String::new() };
         say!("{command:22} {count:>9}{note}");
     }
-    let verb = if dry_run { "checked" } else { "imported" };
+    if report.lines == 0 {
+        eprintln!("warning: the file has no lines");
+    }
+    say!("{}", summary(report, elapsed, dry_run, memory));
+    if dry_run {
+        say!("Nothing was changed. Rules are not checked: the import itself may refuse more.");
+    }
+    say!("import {}", report.import);
+}
+
+/// The line that says what an import came to.
+fn summary(report: &Report, elapsed: Duration, dry_run: bool, memory: Option<u64>) -> String {
+    let taken: u64 = report.accepted.values().sum();
+    let verb = if dry_run { "well formed" } else { "imported" };
     let memory =
         memory.map_or_else(String::new, |bytes| format!(", peak memory {}", HumanBytes(bytes)));
-    say!(
-        "{verb} {} lines, {} refused, {} known before, in {:.2} s: {} lines/s{memory}",
-        report.lines,
+    format!(
+        "{taken} of {} lines {verb}, {} refused, {} known before, in {:.2} s: {} lines/s{memory}",
+        taken.saturating_add(report.refused),
         report.refused,
         report.known,
         elapsed.as_secs_f64(),
         rate(report.lines, elapsed),
-    );
-    say!("import {}", report.import);
+    )
 }
 
 /// The first few names of a list.
@@ -227,5 +259,46 @@ async fn through(caller: &Caller, arguments: &ImportArgs) -> Result<(), Failure>
                 return Ok(());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_named_by_scheme_host_and_port_alone() {
+        let whole = Some("http://127.0.0.1:8080".to_owned());
+        assert_eq!(server_address("http://127.0.0.1:8080"), whole);
+        assert_eq!(server_address("http://127.0.0.1:8080/"), whole);
+        assert_eq!(server_address("http://[::1]:80").as_deref(), Some("http://[::1]:80"));
+        for text in [
+            "",
+            "127.0.0.1:8080",
+            "https://127.0.0.1:8080",
+            "http://127.0.0.1:8080/v1",
+            "http://127.0.0.1:8080?x",
+            "http://me:secret@127.0.0.1:8080",
+            "http://127.0.0.1:8080#x",
+            "http:// nonsense",
+        ] {
+            assert_eq!(server_address(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_summary_says_how_many_lines_of_how_many_were_taken() {
+        let report = Report {
+            lines: 7,
+            refused: 1,
+            accepted: [("CaptureLead".to_owned(), 4), ("MarkMQL".to_owned(), 2)].into(),
+            ..Report::default()
+        };
+        let told = |dry_run| summary(&report, Duration::from_secs(2), dry_run, Some(1 << 20));
+        assert_eq!(
+            told(false),
+            "6 of 7 lines imported, 1 refused, 0 known before, in 2.00 s: 3 lines/s, peak memory 1.00 MiB"
+        );
+        assert!(told(true).starts_with("6 of 7 lines well formed, 1 refused"), "{}", told(true));
     }
 }

@@ -49,6 +49,12 @@ pub(crate) async fn view(arguments: ViewArgs, settings: &Settings) -> Result<(),
         })?;
         pairs.push((name, Some(value)));
     }
+    if name == "timeline" && !arguments.checksum && !pairs.iter().any(|(name, _)| *name == "root") {
+        return Err(Failure::usage(
+            "the view `timeline` is of one lead: add --param root=LEAD, with its id, or `key:` and the key of its source system"
+                .to_owned(),
+        ));
+    }
     let (caller, node) = caller(settings, false).await?;
     let path = if arguments.checksum {
         format!("/v1/views/{}/checksum", encoded(name))
@@ -144,6 +150,15 @@ async fn history(
     })
 }
 
+/// The rule behind an event; of an attempt that was refused, what was attempted and why it was refused.
+fn rule(event: &Value) -> Value {
+    let of = |name: &str| event.pointer(name).and_then(Value::as_str);
+    match (of("/type"), of("/data/command"), of("/data/code")) {
+        (Some("attempt.refused"), Some(command), Some(code)) => format!("{command}: {code}").into(),
+        _ => event.get("rule").cloned().unwrap_or_default(),
+    }
+}
+
 /// The columns of an event that fit on a screen.
 fn brief(events: &[Value]) -> Vec<Value> {
     let of = |event: &Value, name: &str| event.get(name).cloned().unwrap_or_default();
@@ -155,8 +170,23 @@ fn brief(events: &[Value]) -> Vec<Value> {
             serde_json::json!({
                 "position": of(event, "position"), "effective_at": of(event, "effective_at"),
                 "type": of(event, "type"), "stream": of(event, "stream"), "version": of(event, "version"),
-                "by": by, "rule": of(event, "rule"),
+                "by": by, "rule": rule(event),
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_refused_attempt_is_told_by_command_and_code() {
+        let refused = json!({"type": "attempt.refused", "rule": "attempt",
+            "data": {"command": "ConvertLead", "code": "not_qualified"}});
+        let accepted = json!({"type": "lead.converted", "rule": "phase.convert", "data": {}});
+        let rules = brief(&[refused, accepted]).into_iter().map(|row| row["rule"].clone());
+        assert_eq!(rules.collect::<Vec<_>>(), ["ConvertLead: not_qualified", "phase.convert"]);
+    }
 }

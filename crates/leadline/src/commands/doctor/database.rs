@@ -1,7 +1,7 @@
 //! The database: what it promises, what it holds, and its clock.
 
 use super::{Findings, disk};
-use crate::database::{Address, Database, beside};
+use crate::database::{Address, Database, beside, folder_of};
 use crate::settings::Settings;
 use leadline_log::clock::{Clock as _, System};
 use leadline_store::facts::Facts;
@@ -23,8 +23,12 @@ pub(super) async fn look(settings: &Settings, found: &mut Findings) -> Option<Fa
 }
 
 fn of_files(path: &Path, found: &mut Findings) -> Option<Facts> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    disk::look(folder.unwrap_or(Path::new(".")), found);
+    if path.is_dir() {
+        let what = format!("the database `{}` is a folder", path.display());
+        found.problem(&what, "name a file in it by --database");
+        return None;
+    }
+    disk::look(folder_of(path), found);
     if !path.exists() {
         let what = format!("there is no database `{}` yet", path.display());
         found.warning(&what, "`leadline serve` makes one, and --database names another");
