@@ -286,6 +286,11 @@ async fn history_is_imported_and_reported() {
     let ndjson = [("content-type", "application/x-ndjson")];
     let begun = place.call("POST", "/v1/imports", lines, &ndjson).await;
     assert_eq!(begun.status, 202, "{begun:?}");
+    for file in std::fs::read_dir(place.folder.path()).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        let kept = ["test.db", "keys", "views"].iter().any(|known| name.starts_with(known));
+        assert!(kept, "what was sent has no name that a killed process could leave: {name}");
+    }
     let path = begun.headers[header::LOCATION].to_str().unwrap().to_owned();
     let report = loop {
         let report = place.get(&path).await.json();

@@ -25,7 +25,7 @@ pub(crate) struct Place {
     pub(crate) engine: Arc<Engine>,
     pub(crate) stop: CancellationToken,
     pub(crate) admin: String,
-    _folder: TempDir,
+    pub(crate) folder: TempDir,
 }
 
 impl Drop for Place {
@@ -96,7 +96,7 @@ pub(crate) async fn limited(rate: Option<NonZeroU32>) -> Place {
         delivery: None,
         answers: true,
     });
-    Place { router: router(api.with_rate_limit(rate)), engine, stop, admin, _folder: folder }
+    Place { router: router(api.with_rate_limit(rate)), engine, stop, admin, folder }
 }
 
 impl Place {
