@@ -5,9 +5,10 @@ use crate::cli::ServeRole;
 use crate::failure::Failure;
 use crate::node::{CURRENCY, Node};
 use leadline_bus::connection::{Connection, Settings, State};
+use leadline_bus::head::Heads;
 use leadline_bus::inbox::{self, Inbox};
 use leadline_bus::publisher::{Progress, Publisher};
-use leadline_bus::{Subscription, head, published, stream};
+use leadline_bus::{Subscription, published, stream};
 use leadline_http::DeliveryReport;
 use leadline_log::Position;
 use leadline_log::clock::System;
@@ -168,23 +169,25 @@ impl Delivery {
 
     /// Tells other processes how far this one has brought the log, and listens how far they have.
     fn exchange_heads(&self, node: &Node, tasks: &TaskTracker) {
-        let log = node.engine.log().identity();
-        let (connection, engine, stop) =
-            (self.connection.clone(), Arc::clone(&node.engine), node.stop.clone());
-        tasks.spawn(async move { head::announce(&connection, log, engine.head(), &stop).await });
-        let (told, mut heard) = watch::channel(Position::START);
-        let (connection, stop) = (self.connection.clone(), node.stop.clone());
+        let engine = Arc::clone(&node.engine);
+        let heads = Heads::new(self.connection.clone(), engine.log(), engine.head());
+        let mut heard = heads.heard();
+        let heads = Arc::new(heads);
+        let (announcing, stop) = (Arc::clone(&heads), node.stop.clone());
+        tasks.spawn(async move { announcing.announce(&stop).await });
+        let stop = node.stop.clone();
         tasks.spawn(async move {
-            if let Err(error) = head::listen(&connection, log, told, &stop).await {
+            if let Err(error) = heads.listen(&stop).await {
                 tracing::warn!(%error, "Heads are not heard; the log is looked at instead");
             }
         });
-        let engine = Arc::clone(&node.engine);
-        tasks.spawn(async move {
+        let stop = node.stop.clone();
+        let passing_on = async move {
             while heard.changed().await.is_ok() {
                 let position = *heard.borrow_and_update();
                 engine.announce(position);
             }
-        });
+        };
+        tasks.spawn(async move { stop.run_until_cancelled(passing_on).await });
     }
 }

@@ -123,6 +123,11 @@ impl World {
         self.log.identity()
     }
 
+    /// The log.
+    pub(crate) fn backend(&self) -> Arc<dyn LogBackend> {
+        Arc::clone(&self.log) as Arc<dyn LogBackend>
+    }
+
     pub(crate) fn raise_epoch(&self) {
         self.log.epoch.fetch_add(1, Ordering::Relaxed);
     }
