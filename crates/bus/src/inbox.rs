@@ -7,7 +7,7 @@ mod cloud_event;
 
 pub use cloud_event::{ATTRIBUTE_BYTES_MAX, CloudEvent, DATA_BYTES_MAX, Malformed};
 
-use crate::connection::Connection;
+use crate::connection::{Connection, REQUEST_TIMEOUT};
 use crate::error::Error;
 use crate::stream;
 use async_nats::jetstream::consumer::AckPolicy;
@@ -193,8 +193,18 @@ impl Inbox {
     /// Answers a message, and waits until the server knows. Where it does not learn it, the message comes again.
     async fn answer(&self, message: &Message, answer: Bytes) {
         let Some(reply) = message.reply.clone() else { return };
-        if let Err(error) = self.connection.client().request(reply, answer).await {
-            tracing::debug!(%error, "The answer to a capture was not confirmed");
+        // Without a connection the client keeps the answer for later, as long as it has room, and then waits.
+        let Some(mut session) = self.connection.session() else { return };
+        let answering = self.connection.client().request(reply, answer);
+        tokio::select! {
+            answered = tokio::time::timeout(REQUEST_TIMEOUT, answering) => match answered {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, "The answer to a capture was not confirmed");
+                }
+                Err(_) => tracing::debug!("The answer to a capture was not confirmed in time"),
+            },
+            () = session.over() => {}
         }
     }
 }
