@@ -10,7 +10,7 @@ use leadline_log::Position;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{OnceLock, PoisonError, RwLock};
 use subtle::ConstantTimeEq;
 use tokio::sync::Mutex as AsyncMutex;
 
@@ -31,6 +31,8 @@ pub(crate) struct Keys {
     known: RwLock<BTreeMap<String, KeyRecord>>,
     /// The head of the log when the keys were last read from it.
     read_at: AsyncMutex<Position>,
+    /// The head of the log when the keys were first read from it: whoever follows the log for them begins there.
+    began: OnceLock<Position>,
 }
 
 /// A new API key. The secret is shown this once and stored nowhere.
@@ -49,6 +51,16 @@ impl std::fmt::Debug for NewKey {
 }
 
 impl Keys {
+    /// They were first read from a log that went at least as far as this.
+    pub(crate) fn began_at(&self, head: Position) {
+        self.began.get_or_init(|| head);
+    }
+
+    /// From where on others' keys may not be known.
+    pub(crate) fn began(&self) -> Position {
+        self.began.get().copied().unwrap_or_default()
+    }
+
     pub(crate) fn fold(&self, event: &config::Event) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         match event {
