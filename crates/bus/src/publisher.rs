@@ -135,7 +135,8 @@ impl Publisher {
             stream::ensure(&self.connection, &context, stream::events(&self.settings)).await?;
         let resume = self.resume(&context, &stream).await?;
         let position = resume.place.position;
-        tracing::info!(log.position = position.0, "Publishing events");
+        let log = self.log.identity().id;
+        tracing::info!(log.id = %log, log.position = position.0, "Publishing the log to NATS");
         let acked = watch::Sender::new((resume.place, resume.sequence));
         self.progress.send_modify(|progress| {
             (progress.position, progress.trouble, progress.astray) = (position, None, false);

@@ -111,7 +111,6 @@ impl Delivery {
 
     /// Does what these roles have to do with NATS.
     pub(crate) fn work(&self, roles: &[ServeRole], node: &Node, tasks: &TaskTracker) {
-        let log = node.engine.log().identity();
         self.exchange_heads(node, tasks);
         self.watch_stream(node, tasks);
         if roles.contains(&ServeRole::Api) {
@@ -141,7 +140,6 @@ impl Delivery {
                 }
             });
             let stop = node.stop.clone();
-            tracing::info!(log.id = %log.id, "Publishing the log to NATS");
             tasks.spawn(async move { publisher.run(stop).await });
         }
     }
