@@ -66,12 +66,13 @@ impl Heads {
         let mut head = self.head.clone();
         while head.changed().await.is_ok() {
             let position = *head.borrow_and_update();
-            // The client keeps what it cannot send, in an order of its own time: heads that are long past are no use
-            // to anybody, and for lack of room it would soon take no more.
-            if position > *self.heard.borrow() && self.connection.session().is_some() {
-                if let Err(error) = self.send(position).await {
-                    tracing::debug!(%error, "A head message was not sent");
-                }
+            // The client keeps what it cannot send and sends it later: heads that are long past are no use to anybody,
+            // and for lack of room it would soon take no more.
+            if position > *self.heard.borrow()
+                && self.connection.session().is_some()
+                && let Err(error) = self.send(position).await
+            {
+                tracing::debug!(%error, "A head message was not sent");
             }
             tokio::time::sleep(PAUSE).await;
         }

@@ -84,7 +84,8 @@ async fn a_head_that_moves_is_heard_elsewhere_and_is_told_once() {
         one.stop.cancel();
         other.stop.cancel();
     };
-    patiently(async { tokio::join!(one.run(), other.run(), script) }).await;
+    let (one, other) = (Box::pin(one.run()), Box::pin(other.run()));
+    patiently(async { tokio::join!(one, other, script) }).await;
     meddler.flush().await.unwrap();
     drop(told.unsubscribe().await);
     let (mut sevens, mut nines) = (0, 0);
