@@ -105,7 +105,7 @@ pub(crate) async fn serve(
     }
 }
 
-/// Cancels `stop` at the first SIGINT or SIGTERM, and ends the process at the second, for as long as what it gives lives.
+/// Cancels `stop` at the first SIGINT or SIGTERM, and ends the process at the second, for as long as the handle lives.
 fn end_on_signals(stop: CancellationToken) -> Result<AbortOnDropHandle<()>, Failure> {
     let mut interrupt = signal(SignalKind::interrupt())
         .map_err(|error| Failure::of("watch for", &"SIGINT", error))?;
