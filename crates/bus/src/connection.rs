@@ -4,7 +4,6 @@ use crate::error::Error;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::ContextBuilder;
 use async_nats::{Client, ConnectOptions, Event};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -17,25 +16,6 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Added to the pause with each failed attempt, in milliseconds.
 const RECONNECT_PAUSE_STEP_MS: u64 = 50;
-
-/// How to reach NATS.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// One or more servers of one cluster, separated by commas: `nats://one:4222,nats://two:4222`. May have a user
-    /// and a password; `tls://` asks for TLS.
-    pub servers: String,
-    /// A file of credentials as `nsc` writes it.
-    pub credentials: Option<PathBuf>,
-    /// A file of certificates to trust besides the usual ones.
-    pub certificates: Option<PathBuf>,
-}
-
-impl Settings {
-    /// These servers, without credentials.
-    pub fn new(servers: impl Into<String>) -> Self {
-        Self { servers: servers.into(), credentials: None, certificates: None }
-    }
-}
 
 /// Whether there is a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,16 +34,16 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Opens a connection. A server that is not there yet is no error: it is tried until it is.
+    /// Opens a connection to one or more servers of one cluster, separated by commas:
+    /// `nats://one:4222,nats://two:4222`. They may have a user and a password; `tls://` asks for TLS. A server that is
+    /// not there yet is no error: it is tried until it is.
     ///
     /// # Errors
-    /// The settings cannot be used.
-    pub async fn open(settings: &Settings) -> Result<Self, Error> {
-        let unusable =
-            |source: Box<dyn std::error::Error + Send + Sync>| Error::Unusable { source };
+    /// The servers cannot be read.
+    pub async fn open(servers: &str) -> Result<Self, Error> {
         let (states, state) = watch::channel(State::Disconnected);
         let reporter = Reporter { states, sessions: AtomicU64::new(0) };
-        let mut options = ConnectOptions::new()
+        let options = ConnectOptions::new()
             .name("leadline")
             .retry_on_initial_connect()
             .max_reconnects(None)
@@ -74,18 +54,11 @@ impl Connection {
                 reporter.note(&event);
                 std::future::ready(())
             });
-        if let Some(file) = &settings.certificates {
-            options = options.add_root_certificates(file.clone());
-        }
-        if let Some(file) = &settings.credentials {
-            options =
-                options.credentials_file(file).await.map_err(|error| unusable(error.into()))?;
-        }
-        let servers: Vec<&str> = settings.servers.split(',').map(str::trim).collect();
+        let servers: Vec<&str> = servers.split(',').map(str::trim).collect();
         let client = options
             .connect(servers.as_slice())
             .await
-            .map_err(|error| unusable(error.to_string().into()))?;
+            .map_err(|error| Error::Unusable { source: error.to_string().into() })?;
         Ok(Self { client, state })
     }
 

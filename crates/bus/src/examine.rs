@@ -9,6 +9,7 @@ use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::Config;
 use leadline_log::Place;
 use std::time::Duration;
+use uuid::Uuid;
 
 /// How long a server may take to answer.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
@@ -29,10 +30,12 @@ pub enum Kept {
 pub struct Examined {
     /// Its version.
     pub version: String,
-    /// Whether it is of 2.10 or later, which can compress streams and sync each message.
+    /// Whether it is of 2.10 or later, which can sync each message.
     pub recent: bool,
     /// Each stream of leadline's, or why JetStream does not answer.
     pub streams: Result<Vec<(&'static str, Kept)>, Error>,
+    /// The log that takes the captures, where that is told.
+    pub taken_by: Option<Uuid>,
     /// The last event of the stream of events, where there is one.
     pub last: Option<Place>,
 }
@@ -52,7 +55,9 @@ pub async fn examine(connection: &Connection) -> Result<Examined, Error> {
         // What is wrong with it is told of the streams.
         Err(_) => None,
     };
+    let captures = context.get_stream(CAPTURE).await.ok();
     Ok(Examined {
+        taken_by: captures.and_then(|stream| stream::owner(&stream.cached_info().config)),
         version: connection.client().server_info().version,
         recent: connection.serves(2, 10, 0),
         streams: streams(&context).await,
@@ -62,7 +67,7 @@ pub async fn examine(connection: &Connection) -> Result<Examined, Error> {
 
 async fn streams(context: &Context) -> Result<Vec<(&'static str, Kept)>, Error> {
     let events = stream::events(&Settings::events());
-    let capture = stream::capture(&Settings::capture(), SUBJECT);
+    let capture = stream::capture(&Settings::capture(), SUBJECT, None);
     Ok(vec![(EVENTS, kept(context, &events).await?), (CAPTURE, kept(context, &capture).await?)])
 }
 

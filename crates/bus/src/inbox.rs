@@ -7,17 +7,22 @@ mod cloud_event;
 
 pub use cloud_event::{ATTRIBUTE_BYTES_MAX, CloudEvent, DATA_BYTES_MAX, Malformed};
 
-use crate::connection::Connection;
-use crate::error::Error;
+use crate::connection::{Connection, REQUEST_TIMEOUT};
+use crate::error::{Error, cure};
+use crate::publisher::resume::last;
 use crate::stream;
 use async_nats::jetstream::consumer::AckPolicy;
 use async_nats::jetstream::consumer::pull::{Config, Stream as Messages};
-use async_nats::jetstream::{AckKind, Message};
+use async_nats::jetstream::{AckKind, Context, Message};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
-use std::sync::Arc;
+use leadline_log::Misfit;
+use leadline_log::types::LogIdentity;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// The subjects that captures come on.
@@ -28,8 +33,10 @@ pub const CONSUMER: &str = "leadline";
 pub const HANDLED_MAX: usize = 64;
 /// Most messages that are handed out and not yet answered, by all processes.
 pub const PENDING_MAX: i64 = 1_000;
-/// How often a message that fails is handed over before it is given up.
-pub const ATTEMPTS_MAX: i64 = 5;
+/// How often a message may fail in one process before it is given up. Rounds of waiting do not count.
+pub const ATTEMPTS_MAX: u32 = 5;
+/// Most messages whose failures are counted at once.
+const FAILURES_MAX: usize = 1_000;
 /// How long a message waits that could not be handled now.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Most requests for messages that wait at once, by all processes.
@@ -46,9 +53,9 @@ const RETRY: Duration = Duration::from_millis(500);
 /// How the inbox is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// How the server keeps the stream. Since 0.1.0.
+    /// How the server keeps the stream.
     pub stream: stream::Settings,
-    /// After how long without an answer a message is handed over again. Since 0.1.0.
+    /// After how long without an answer a message is handed over again.
     pub answer_wait: Duration,
 }
 
@@ -65,9 +72,18 @@ pub enum Handled {
     Durable,
     /// Not now, through no fault of its own: it waits and comes again, as often as needed.
     Later,
-    /// It cannot be handled. It comes again, at most [`ATTEMPTS_MAX`] times in all, and is given up with this reason,
+    /// It cannot be handled. It comes again until that was so [`ATTEMPTS_MAX`] times, and is given up with this reason,
     /// which must not be personal.
     Failed(String),
+}
+
+/// What keeps captures from being taken in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// What it is.
+    pub reason: String,
+    /// What only the operator can do about it, where it is a stream of another log.
+    pub cure: Option<String>,
 }
 
 /// Handles what comes in.
@@ -81,25 +97,41 @@ pub trait Handler: Send + Sync + std::fmt::Debug {
 #[derive(Debug)]
 pub struct Inbox {
     connection: Connection,
+    log: LogIdentity,
     settings: Settings,
     handler: Arc<dyn Handler>,
+    trouble: watch::Sender<Option<Trouble>>,
+    /// How often the messages of these sequences have failed here.
+    failures: Mutex<BTreeMap<u64, u32>>,
 }
 
 impl Inbox {
-    /// An inbox.
-    pub fn new(connection: Connection, settings: Settings, handler: Arc<dyn Handler>) -> Self {
-        Self { connection, settings, handler }
+    /// An inbox of `log`.
+    pub fn new(
+        connection: Connection,
+        log: LogIdentity,
+        settings: Settings,
+        handler: Arc<dyn Handler>,
+    ) -> Self {
+        let (trouble, failures) = (watch::Sender::default(), Mutex::default());
+        Self { connection, log, settings, handler, trouble, failures }
+    }
+
+    /// The same inbox, which tells its trouble here.
+    #[must_use]
+    pub fn telling(self, trouble: watch::Sender<Option<Trouble>>) -> Self {
+        Self { trouble, ..self }
     }
 
     /// Hands messages over until `stop`; what is being handled then is finished. What goes wrong is tried again.
     pub async fn run(&self, stop: CancellationToken) {
-        let mut told = String::new();
         while let Err(error) = self.session(&stop).await {
-            let reason = error.whole();
-            if reason != told {
+            let trouble = Trouble { reason: error.whole(), cure: error.misfit().map(cure) };
+            if self.trouble.borrow().as_ref() != Some(&trouble) {
+                let reason = &trouble.reason;
                 tracing::warn!(reason, "Captures are not taken in; trying again");
-                told = reason;
             }
+            self.trouble.send_replace(Some(trouble));
             tokio::select! {
                 () = tokio::time::sleep(RETRY) => {}
                 () = stop.cancelled() => return,
@@ -120,8 +152,12 @@ impl Inbox {
                 () = stop.cancelled() => {}
             }
         };
-        self.open()
-            .await?
+        let messages = tokio::select! {
+            opened = self.open() => opened?,
+            () = stop.cancelled() => return Ok(()),
+        };
+        self.trouble.send_replace(None);
+        messages
             .take_until(ended)
             .map_err(|error| Error::nats(attempt)(error))
             .try_for_each_concurrent(HANDLED_MAX, |message| async move {
@@ -137,8 +173,9 @@ impl Inbox {
 
     async fn open(&self) -> Result<Messages, Error> {
         let context = self.connection.jetstream(1);
-        let wanted = stream::capture(&self.settings.stream, SUBJECT);
-        let stream = stream::ensure(&self.connection, &context, wanted).await?;
+        self.check_account(&context).await?;
+        let wanted = stream::capture(&self.settings.stream, SUBJECT, Some(self.log.id));
+        let stream = stream::ensure(&context, wanted).await?;
         let config = Config {
             durable_name: Some(CONSUMER.to_owned()),
             ack_policy: AckPolicy::Explicit,
@@ -160,8 +197,25 @@ impl Inbox {
             .map_err(Error::nats("receive captures"))
     }
 
+    /// Whether the events of this account, where there are any, are this log's: a stream of captures that an earlier
+    /// version made does not tell whose it is.
+    async fn check_account(&self, context: &Context) -> Result<(), Error> {
+        let stream = match context.get_stream(stream::EVENTS).await {
+            Ok(stream) => stream,
+            Err(error) if stream::is_missing(&error.kind()) => return Ok(()),
+            Err(error) => return Err(Error::nats("look the stream of events up")(error)),
+        };
+        let owner = last(&stream).await?.0.map(|(stamp, _)| stamp.place.log.id);
+        match owner {
+            Some(found) if found != self.log.id => {
+                let misfit = Misfit::OtherLog { expected: self.log.id, found };
+                Err(Error::OtherLog { stream: stream::EVENTS.to_owned(), misfit })
+            }
+            _ => Ok(()),
+        }
+    }
+
     async fn take(&self, message: Message) {
-        let attempts = message.info().map_or(1, |info| info.delivered);
         let handled = match CloudEvent::read(message.headers.as_ref(), &message.payload) {
             Ok(event) => self.handler.handle(event).await,
             // It will be no better next time.
@@ -169,13 +223,28 @@ impl Inbox {
         };
         match handled {
             Handled::Durable => self.answer(&message, AckKind::Ack.into()).await,
-            Handled::Failed(reason) if attempts >= ATTEMPTS_MAX => {
+            Handled::Failed(reason) if self.fails(&message) >= ATTEMPTS_MAX => {
                 self.give_up(&message, &reason).await;
             }
             Handled::Failed(_) | Handled::Later => {
                 self.answer(&message, AckKind::Nak(Some(AGAIN_AFTER)).into()).await;
             }
         }
+    }
+
+    /// Counts one more failure of a message. Rounds of waiting are none.
+    fn fails(&self, message: &Message) -> u32 {
+        let Ok(info) = message.info() else { return 1 };
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = failures.remove(&info.stream_sequence).unwrap_or_default().saturating_add(1);
+        if count < ATTEMPTS_MAX {
+            failures.insert(info.stream_sequence, count);
+        }
+        // What was given up or taken in by another process is never asked for again: the oldest go.
+        while failures.len() > FAILURES_MAX {
+            failures.pop_first();
+        }
+        count
     }
 
     async fn give_up(&self, message: &Message, reason: &str) {
@@ -193,8 +262,18 @@ impl Inbox {
     /// Answers a message, and waits until the server knows. Where it does not learn it, the message comes again.
     async fn answer(&self, message: &Message, answer: Bytes) {
         let Some(reply) = message.reply.clone() else { return };
-        if let Err(error) = self.connection.client().request(reply, answer).await {
-            tracing::debug!(%error, "The answer to a capture was not confirmed");
+        // Without a connection the client keeps the answer for later, as long as it has room, and then waits.
+        let Some(mut session) = self.connection.session() else { return };
+        let answering = self.connection.client().request(reply, answer);
+        tokio::select! {
+            answered = tokio::time::timeout(REQUEST_TIMEOUT, answering) => match answered {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, "The answer to a capture was not confirmed");
+                }
+                Err(_) => tracing::debug!("The answer to a capture was not confirmed in time"),
+            },
+            () = session.over() => {}
         }
     }
 }

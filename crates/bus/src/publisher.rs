@@ -8,7 +8,7 @@
 pub(crate) mod resume;
 
 use crate::connection::{Connection, Session};
-use crate::error::Error;
+use crate::error::{Error, cure};
 use crate::stream::{self, Settings};
 use crate::wire;
 use async_nats::jetstream::Context;
@@ -44,6 +44,8 @@ pub struct Progress {
     pub trouble: Option<String>,
     /// Whether that is a stream that is no copy of this log: then only its operator can help.
     pub astray: bool,
+    /// How, in that case.
+    pub cure: Option<String>,
     /// How often something kept it from going on, such as a connection that was lost or a stream that was deleted.
     pub interruptions: u64,
     /// What it was the last time.
@@ -120,7 +122,8 @@ impl Publisher {
             Some(reason.clone())
         };
         self.progress.send_modify(|progress| {
-            progress.astray = matches!(error, Error::Astray(_));
+            progress.astray = error.misfit().is_some();
+            progress.cure = error.misfit().map(cure);
             progress.trouble = trouble.or(progress.trouble.take());
             progress.interruptions = progress.interruptions.saturating_add(1);
             progress.last_interruption = Some(reason);
@@ -131,14 +134,15 @@ impl Publisher {
     async fn session(&self, mut session: Session, stop: &CancellationToken) -> Result<(), Error> {
         // A context of its own: acknowledgements that an earlier session gave up hold none of this one's places.
         let context = self.connection.jetstream(ACKS_MAX.saturating_mul(2));
-        let stream =
-            stream::ensure(&self.connection, &context, stream::events(&self.settings)).await?;
+        let stream = stream::ensure(&context, stream::events(&self.settings)).await?;
         let resume = self.resume(&context, &stream).await?;
         let position = resume.place.position;
-        tracing::info!(log.position = position.0, "Publishing events");
+        let log = self.log.identity().id;
+        tracing::info!(log.id = %log, log.position = position.0, "Publishing the log to NATS");
         let acked = watch::Sender::new((resume.place, resume.sequence));
         self.progress.send_modify(|progress| {
-            (progress.position, progress.trouble, progress.astray) = (position, None, false);
+            (progress.position, progress.trouble) = (position, None);
+            (progress.astray, progress.cure) = (false, None);
         });
         let (sent, under_way) = mpsc::channel(ACKS_MAX);
         let follower = self.tailer.follow(position);

@@ -2,49 +2,38 @@
 //!
 //! A server takes settings that it does not know and ignores them, so only what it tells to have counts.
 
-use crate::connection::Connection;
 use crate::error::Error;
 use crate::wire::SUBJECT_PREFIX;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::GetStreamErrorKind;
-use async_nats::jetstream::stream::{
-    Compression, Config, DiscardPolicy, RetentionPolicy, StorageType, Stream,
-};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream};
+use leadline_log::Misfit;
 use std::fmt::Debug;
 use std::time::Duration;
+use uuid::Uuid;
 
 /// The stream of events.
 pub const EVENTS: &str = "LEADLINE_EVENTS";
 /// The stream of what other systems capture.
 pub const CAPTURE: &str = "LEADLINE_CAPTURE";
-/// The first server that can compress streams.
-const COMPRESSION_SINCE: (i64, i64, i64) = (2, 10, 0);
+/// How long the server recognises a repeated message by its id, where messages live that long.
+const DUPLICATE_WINDOW: Duration = Duration::from_mins(2);
+/// What the description of the stream of captures says before the id of the log that it is of.
+const OWNED_BY: &str = "captures for the log ";
 
 /// How the server keeps a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// How long messages are kept; zero is for as long as there is room. Since 0.1.0.
+    /// How long messages are kept; zero is for as long as there is room.
     pub max_age: Duration,
-    /// How many bytes of messages are kept. The server sets the room aside when the stream is made. Since 0.1.0.
+    /// How many bytes of messages are kept. The server sets the room aside when the stream is made.
     pub max_bytes: i64,
-    /// How many servers of a cluster keep the stream. Since 0.1.0.
-    pub replicas: usize,
-    /// How long the server recognises a repeated message by its id. Since 0.1.0.
-    pub duplicate_window: Duration,
-    /// Compress on disk, where the server can (2.10 and later). Since 0.1.0.
-    pub compress: bool,
 }
 
 impl Settings {
     /// What is kept of the events: a week, at most 1 GiB. Whoever is further behind reads the log.
     pub fn events() -> Self {
-        Self {
-            max_age: Duration::from_hours(7 * 24),
-            max_bytes: 1 << 30,
-            replicas: 1,
-            duplicate_window: Duration::from_mins(2),
-            compress: false,
-        }
+        Self { max_age: Duration::from_hours(7 * 24), max_bytes: 1 << 30 }
     }
 
     /// What is kept of captures: all until it is in the log, at most 1 GiB.
@@ -54,11 +43,7 @@ impl Settings {
 
     /// The window within which the server recognises repeated messages: it refuses one longer than messages live.
     fn window(&self) -> Duration {
-        if self.max_age.is_zero() {
-            self.duplicate_window
-        } else {
-            self.duplicate_window.min(self.max_age)
-        }
+        if self.max_age.is_zero() { DUPLICATE_WINDOW } else { DUPLICATE_WINDOW.min(self.max_age) }
     }
 }
 
@@ -76,15 +61,21 @@ pub(crate) fn events(settings: &Settings) -> Config {
 }
 
 /// The stream of captures: a message is gone once it is acknowledged, and none is taken where there is no room, for
-/// nobody else has it.
-pub(crate) fn capture(settings: &Settings, subject: &str) -> Config {
+/// nobody else has it. Its description says whose it is, where that is given: its messages do not.
+pub(crate) fn capture(settings: &Settings, subject: &str, owner: Option<Uuid>) -> Config {
     Config {
+        description: owner.map(|log| format!("{OWNED_BY}{log}")),
         name: CAPTURE.to_owned(),
         subjects: vec![subject.to_owned()],
         retention: RetentionPolicy::WorkQueue,
         discard: DiscardPolicy::New,
         ..common(settings)
     }
+}
+
+/// The log that a stream says it is of; nothing of a stream of events, nor where an earlier version made it.
+pub(crate) fn owner(config: &Config) -> Option<Uuid> {
+    config.description.as_deref()?.strip_prefix(OWNED_BY)?.parse().ok()
 }
 
 fn common(settings: &Settings) -> Config {
@@ -96,24 +87,14 @@ fn common(settings: &Settings) -> Config {
         max_messages_per_subject: -1,
         max_message_size: -1,
         max_consumers: -1,
-        num_replicas: settings.replicas,
+        num_replicas: 1,
         duplicate_window: settings.window(),
-        compression: settings.compress.then_some(Compression::S2),
         ..Config::default()
     }
 }
 
-/// The stream, made or changed to what `wanted` says where it is not so yet.
-pub(crate) async fn ensure(
-    connection: &Connection,
-    context: &Context,
-    mut wanted: Config,
-) -> Result<Stream, Error> {
-    let (major, minor, patch) = COMPRESSION_SINCE;
-    if wanted.compression.is_some() && !connection.serves(major, minor, patch) {
-        tracing::warn!(stream = wanted.name, "This NATS server cannot compress streams");
-        wanted.compression = None;
-    }
+/// The stream, made or changed to what `wanted` says where it is not so yet. One of another log is left alone.
+pub(crate) async fn ensure(context: &Context, wanted: Config) -> Result<Stream, Error> {
     let found = match context.get_stream(&wanted.name).await {
         Ok(stream) => stream,
         Err(error) if is_missing(&error.kind()) => {
@@ -123,7 +104,14 @@ pub(crate) async fn ensure(
         }
         Err(error) => return Err(Error::nats("look a stream up")(error)),
     };
-    let differences = compare(&wanted, &found.cached_info().config);
+    let config = &found.cached_info().config;
+    if let (Some(expected), Some(found)) = (owner(&wanted), owner(config))
+        && found != expected
+    {
+        let misfit = Misfit::OtherLog { expected, found };
+        return Err(Error::OtherLog { stream: wanted.name, misfit });
+    }
+    let differences = compare(&wanted, config);
     if differences.is_empty() {
         return Ok(found);
     }
@@ -175,8 +163,8 @@ pub(crate) fn compare(wanted: &Config, found: &Config) -> String {
     check("no_ack", &wanted.no_ack, &found.no_ack);
     check("mirror", &wanted.mirror, &found.mirror);
     check("sources", &wanted.sources, &found.sources);
-    if wanted.compression.is_some() {
-        check("compression", &wanted.compression, &found.compression);
+    if wanted.description.is_some() {
+        check("description", &wanted.description, &found.description);
     }
     differences.join("; ")
 }
@@ -187,10 +175,11 @@ mod tests {
 
     #[test]
     fn every_setting_that_differs_is_named() {
-        let wanted = events(&Settings { compress: true, ..Settings::events() });
+        let owner = Some(Uuid::from_u128(7));
+        let wanted = Config { deny_purge: true, ..capture(&Settings::events(), "a", owner) };
         assert_eq!(compare(&wanted, &wanted), "");
         let found = Config {
-            compression: None,
+            description: None,
             deny_purge: false,
             max_age: Duration::from_secs(1),
             ..wanted.clone()
@@ -198,8 +187,17 @@ mod tests {
         assert_eq!(
             compare(&wanted, &found),
             "max_age is 1s instead of 604800s; deny_purge is false instead of true; \
-             compression is None instead of Some(S2)"
+             description is None instead of \
+             Some(\"captures for the log 00000000-0000-0000-0000-000000000007\")"
         );
+    }
+
+    #[test]
+    fn a_stream_of_captures_tells_whose_it_is() {
+        let owner = Uuid::from_u128(7);
+        assert_eq!(super::owner(&capture(&Settings::capture(), "a", Some(owner))), Some(owner));
+        assert_eq!(super::owner(&capture(&Settings::capture(), "a", None)), None);
+        assert_eq!(super::owner(&events(&Settings::events())), None);
     }
 
     #[test]

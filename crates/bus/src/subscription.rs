@@ -139,6 +139,10 @@ impl Delivery for Subscription {
         }
         Err(Undelivered::Away { reason })
     }
+
+    fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
 }
 
 /// Why nothing was received.
@@ -227,8 +231,9 @@ async fn open(
     Ok(Open { session, messages })
 }
 
-/// The sequence of the event after `position`, or an earlier one. Positions rise with sequences, so there are at most
-/// as many messages after it as there are positions.
+/// The sequence of the event after `position`, or an earlier one: positions rise with sequences, so there are at most
+/// as many events after it as there are positions. Messages that are none may make it a later one. Then the first event
+/// that comes shows a hole, and what was passed over is read from the log.
 ///
 /// A stream that has events which the log does not have is none of its copies: the log was restored from an older backup.
 async fn start(stream: &Stream, log: &dyn LogBackend, position: Position) -> Result<u64, Error> {

@@ -6,10 +6,11 @@ use crate::role::Role;
 use crate::submission::{Body, Caller, Submission, Target};
 use leadline_domain::actor::{Actor, ActorKind};
 use leadline_domain::config;
+use leadline_log::Position;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 use subtle::ConstantTimeEq;
 use tokio::sync::Mutex as AsyncMutex;
@@ -34,6 +35,8 @@ pub(crate) struct Keys {
     known: RwLock<BTreeMap<String, KeyRecord>>,
     /// When they were last read from the log for somebody whose key was not known.
     read: AsyncMutex<Option<Instant>>,
+    /// The head of the log when the keys were first read from it: whoever follows the log for them begins there.
+    began: OnceLock<Position>,
 }
 
 /// A new API key. The secret is shown this once and stored nowhere.
@@ -52,6 +55,16 @@ impl std::fmt::Debug for NewKey {
 }
 
 impl Keys {
+    /// They were first read from a log that went at least as far as this.
+    pub(crate) fn began_at(&self, head: Position) {
+        self.began.get_or_init(|| head);
+    }
+
+    /// From where on others' keys may not be known.
+    pub(crate) fn began(&self) -> Position {
+        self.began.get().copied().unwrap_or_default()
+    }
+
     pub(crate) fn fold(&self, event: &config::Event) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         match event {
@@ -218,7 +231,7 @@ impl Engine {
         Ok(NewKey { bearer: format!("{id}.{secret}"), id })
     }
 
-    /// Revokes an API key: its next call is answered with 401.
+    /// Revokes an API key: calls with it are answered with 401.
     ///
     /// # Errors
     /// The caller may not, the key is unknown, or the log failed.

@@ -87,7 +87,10 @@ impl Engine {
             latest,
         });
         engine.ship_policies().await?;
+        // Before anybody else moves the head: what is appended after it, and no more, is not read by what follows.
+        let head = *engine.head().borrow();
         engine.load_keys().await?;
+        engine.keys.began_at(head);
         Ok(engine)
     }
 

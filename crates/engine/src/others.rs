@@ -22,7 +22,8 @@ impl Engine {
     /// The log ends before what was read of it: it was restored under this process, and what the process remembers is
     /// of a lost past. Nothing may go on.
     pub async fn follow_others(&self, stop: CancellationToken) -> Result<(), Error> {
-        let mut follower = self.follow(*self.head().borrow());
+        // Not at the present head: others may have moved it since the keys were read.
+        let mut follower = self.follow(self.keys.began());
         loop {
             let page = tokio::select! {
                 () = stop.cancelled() => return Ok(()),

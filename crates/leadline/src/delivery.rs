@@ -4,10 +4,11 @@ use crate::captures::Captures;
 use crate::cli::ServeRole;
 use crate::failure::Failure;
 use crate::node::{CURRENCY, Node};
-use leadline_bus::connection::{Connection, Settings, State};
+use leadline_bus::connection::{Connection, State};
+use leadline_bus::head::Heads;
 use leadline_bus::inbox::{self, Inbox};
 use leadline_bus::publisher::{Progress, Publisher};
-use leadline_bus::{Subscription, head, published, stream};
+use leadline_bus::{Subscription, published, stream};
 use leadline_http::DeliveryReport;
 use leadline_log::Position;
 use leadline_log::clock::System;
@@ -18,8 +19,6 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-/// What to do about a stream that is no copy of the log.
-const ASTRAY: &str = "where the log was restored from a backup, stop all processes, run `leadline log new-epoch`, and start them";
 /// How often a process looks how far the stream of events has come.
 const LOOK: Duration = Duration::from_millis(400);
 /// After how long without an event the stream of events is taken for stalled, where the log has gone on.
@@ -42,7 +41,7 @@ fn publisher(progress: &Progress) -> serde_json::Value {
     json!({
         "position": progress.position.0,
         "trouble": progress.trouble,
-        "cure": progress.astray.then_some(ASTRAY),
+        "cure": progress.cure,
         "interruptions": progress.interruptions,
         "last_interruption": progress.last_interruption,
     })
@@ -56,25 +55,28 @@ pub(crate) struct Delivery {
     published: watch::Sender<Option<Progress>>,
     /// How far the stream of events has come, whoever publishes.
     stream: watch::Sender<Stream>,
+    /// What keeps this process from taking captures in.
+    captures: watch::Sender<Option<inbox::Trouble>>,
 }
 
 impl Delivery {
     /// Connects; a server that is not there yet is tried until it is.
     pub(crate) async fn open(servers: &str) -> Result<Self, Failure> {
-        let connection = Connection::open(&Settings::new(servers))
+        let connection = Connection::open(servers)
             .await
             .map_err(|error| Failure::of("connect to", &"NATS", error))?;
         Ok(Self {
             connection,
             published: watch::Sender::new(None),
             stream: watch::Sender::default(),
+            captures: watch::Sender::default(),
         })
     }
 
     /// What readiness tells of it.
     pub(crate) fn report(&self) -> DeliveryReport {
         let (state, published) = (self.connection.state(), self.published.subscribe());
-        let stream = self.stream.subscribe();
+        let (stream, captures) = (self.stream.subscribe(), self.captures.subscribe());
         Arc::new(move || {
             let connected = *state.borrow() != State::Disconnected;
             metrics::gauge!("leadline_nats_connected").set(if connected { 1.0 } else { 0.0 });
@@ -83,12 +85,16 @@ impl Delivery {
             let Stream { position, stalled } = *stream.borrow();
             metrics::gauge!("leadline_publishing_stalled").set(f64::from(u8::from(stalled)));
             let position = position.map(|position| position.0);
+            let captures = captures.borrow().clone();
+            let foreign = captures.as_ref().is_some_and(|trouble| trouble.cure.is_some());
             json!({
-                "ready": !astray,
+                "ready": !astray && !foreign,
                 "connected": connected,
                 "published": position,
                 "stalled": stalled,
                 "publisher": told,
+                "captures": captures
+                    .map(|trouble| json!({"trouble": trouble.reason, "cure": trouble.cure})),
             })
         })
     }
@@ -110,13 +116,14 @@ impl Delivery {
 
     /// Does what these roles have to do with NATS.
     pub(crate) fn work(&self, roles: &[ServeRole], node: &Node, tasks: &TaskTracker) {
-        let log = node.engine.log().identity();
         self.exchange_heads(node, tasks);
         self.watch_stream(node, tasks);
         if roles.contains(&ServeRole::Api) {
             let captures = Captures { engine: Arc::clone(&node.engine), currency: CURRENCY };
             let settings = inbox::Settings::default();
-            let inbox = Inbox::new(self.connection.clone(), settings, Arc::new(captures));
+            let log = node.engine.log().identity();
+            let inbox = Inbox::new(self.connection.clone(), log, settings, Arc::new(captures))
+                .telling(self.captures.clone());
             let stop = node.stop.clone();
             tasks.spawn(async move { inbox.run(stop).await });
         }
@@ -140,7 +147,6 @@ impl Delivery {
                 }
             });
             let stop = node.stop.clone();
-            tracing::info!(log.id = %log.id, "Publishing the log to NATS");
             tasks.spawn(async move { publisher.run(stop).await });
         }
     }
@@ -168,23 +174,25 @@ impl Delivery {
 
     /// Tells other processes how far this one has brought the log, and listens how far they have.
     fn exchange_heads(&self, node: &Node, tasks: &TaskTracker) {
-        let log = node.engine.log().identity();
-        let (connection, engine, stop) =
-            (self.connection.clone(), Arc::clone(&node.engine), node.stop.clone());
-        tasks.spawn(async move { head::announce(&connection, log, engine.head(), &stop).await });
-        let (told, mut heard) = watch::channel(Position::START);
-        let (connection, stop) = (self.connection.clone(), node.stop.clone());
+        let engine = Arc::clone(&node.engine);
+        let heads = Heads::new(self.connection.clone(), engine.log(), engine.head());
+        let mut heard = heads.heard();
+        let heads = Arc::new(heads);
+        let (announcing, stop) = (Arc::clone(&heads), node.stop.clone());
+        tasks.spawn(async move { announcing.announce(&stop).await });
+        let stop = node.stop.clone();
         tasks.spawn(async move {
-            if let Err(error) = head::listen(&connection, log, told, &stop).await {
+            if let Err(error) = heads.listen(&stop).await {
                 tracing::warn!(%error, "Heads are not heard; the log is looked at instead");
             }
         });
-        let engine = Arc::clone(&node.engine);
-        tasks.spawn(async move {
+        let stop = node.stop.clone();
+        let passing_on = async move {
             while heard.changed().await.is_ok() {
                 let position = *heard.borrow_and_update();
                 engine.announce(position);
             }
-        });
+        };
+        tasks.spawn(async move { stop.run_until_cancelled(passing_on).await });
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 /// Binds the address; says what to do where it is taken.
 pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
@@ -67,7 +67,7 @@ pub(crate) async fn serve(
     parts.delivery = duties.delivery.as_ref().map(Delivery::report);
     let api = Api::new(parts).with_rate_limit(duties.rate_limit);
     let tasks = TaskTracker::new();
-    end_on_signals(&tasks, node.stop.clone())?;
+    let _signals = end_on_signals(node.stop.clone())?;
     let others = node.right.is_shared().then(|| {
         let (engine, stop) = (Arc::clone(&node.engine), node.stop.clone());
         tasks.spawn(async move {
@@ -105,22 +105,33 @@ pub(crate) async fn serve(
     }
 }
 
-/// Cancels `stop` at SIGINT and SIGTERM.
-fn end_on_signals(tasks: &TaskTracker, stop: CancellationToken) -> Result<(), Failure> {
+/// Cancels `stop` at the first SIGINT or SIGTERM, and ends the process at the second, for as long as the handle lives.
+fn end_on_signals(stop: CancellationToken) -> Result<AbortOnDropHandle<()>, Failure> {
     let mut interrupt = signal(SignalKind::interrupt())
         .map_err(|error| Failure::of("watch for", &"SIGINT", error))?;
     let mut terminate = signal(SignalKind::terminate())
         .map_err(|error| Failure::of("watch for", &"SIGTERM", error))?;
-    tasks.spawn(async move {
+    Ok(AbortOnDropHandle::new(tokio::spawn(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
-            // The server ended by itself: nobody is to be waited for.
+            // The server ended by itself, or is told to by somebody else.
             () = stop.cancelled() => {}
         }
         stop.cancel();
-    });
-    Ok(())
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        // Whoever asks twice does not want to wait. What was acknowledged is in the log.
+        tracing::warn!("Ending at once, at the second signal");
+        now();
+    })))
+}
+
+#[expect(clippy::exit, reason = "what is under way is not to be waited for")]
+fn now() {
+    std::process::exit(1);
 }
 
 #[cfg(test)]

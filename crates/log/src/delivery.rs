@@ -33,4 +33,7 @@ pub trait Delivery: Send + std::fmt::Debug {
     /// # Errors
     /// See [`Undelivered`].
     async fn next(&mut self, after: Position, limit: usize) -> Result<Vec<Recorded>, Undelivered>;
+
+    /// Whether the way that events come by is open, so that the next one will come by it.
+    fn is_open(&self) -> bool;
 }

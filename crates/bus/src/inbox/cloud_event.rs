@@ -48,6 +48,11 @@ pub enum Malformed {
     /// An attribute is missing, empty or too long.
     #[error("the CloudEvents attribute `{0}` is missing, empty or longer than 256 bytes")]
     Attribute(&'static str),
+    /// Nothing says that it is one.
+    #[error(
+        "there is no `ce-specversion` header and no `content-type: application/cloudevents+json`"
+    )]
+    Unmarked,
     /// It is of another version.
     #[error("the CloudEvents attribute `specversion` is not 1.0")]
     Version,
@@ -85,6 +90,9 @@ impl CloudEvent {
         let content_type = ["content-type", "Content-Type"].map(header);
         if !content_type.iter().any(|value| value.starts_with(STRUCTURED)) {
             let version = header("ce-specversion");
+            if version.is_empty() {
+                return Err(Malformed::Unmarked);
+            }
             let event = Self {
                 id: header("ce-id"),
                 source: header("ce-source"),
@@ -172,7 +180,9 @@ mod tests {
 
     #[test]
     fn what_is_no_cloud_event_says_why_without_a_word_of_it() {
-        assert_eq!(binary(&[]), Err(Malformed::Version));
+        assert_eq!(binary(&[]), Err(Malformed::Unmarked));
+        assert_eq!(binary(&[("ce-specversion", "0.3")]), Err(Malformed::Version));
+        assert_eq!(structured("{}"), Err(Malformed::Version));
         let attributes = [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "")];
         assert_eq!(binary(&attributes), Err(Malformed::Attribute("source")));
         assert_eq!(structured("{"), Err(Malformed::Body));

@@ -1,18 +1,15 @@
-//! Receiving: from any position, with holes told, and head messages.
+//! Receiving: from any position, with holes told.
 
 use crate::world::{World, patiently};
+use leadline_bus::Subscription;
 use leadline_bus::stream::Settings;
-use leadline_bus::{Subscription, head};
 use leadline_log::Position;
 use leadline_log::clock::System;
 use leadline_log::delivery::{Delivery, Undelivered};
 use leadline_log::memory::MemoryLog;
-use leadline_log::types::LogIdentity;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 #[tokio::test]
 async fn a_subscription_begins_after_any_position() {
@@ -73,31 +70,4 @@ async fn a_subscriber_of_another_log_is_stopped() {
     let mut subscription = Subscription::new(world.connection().await, other);
     let error = patiently(subscription.next(Position::START, 5)).await.unwrap_err().to_string();
     assert!(error.contains("it is of the log"), "{error}");
-}
-
-#[tokio::test]
-async fn a_head_that_moves_is_heard_elsewhere() {
-    let world = World::new().await;
-    let (connection, stop) = (world.connection().await, CancellationToken::new());
-    let (head, told) = watch::channel(Position::START);
-    let (into, mut hearing) = watch::channel(Position(2));
-    let log = world.identity();
-    let other = LogIdentity { epoch: log.epoch + 1, ..log };
-    let (ours, foreign) = (watch::Sender::new(Position(0)), watch::Sender::new(Position(0)));
-    let listening = head::listen(&connection, log, into, &stop);
-    let announcing = head::announce(&connection, log, told, &stop);
-    let announcing_foreign = head::announce(&connection, other, foreign.subscribe(), &stop);
-    let script = async {
-        // Head messages are hints: they are sent until the listener is there.
-        while *hearing.borrow_and_update() < Position(7) {
-            foreign.send_replace(Position(1_000));
-            ours.send_replace(Position(1));
-            head.send_replace(Position(7));
-            drop(tokio::time::timeout(Duration::from_millis(20), hearing.changed()).await);
-        }
-        assert_eq!(*hearing.borrow(), Position(7));
-        stop.cancel();
-    };
-    let all = async { tokio::join!(listening, announcing, announcing_foreign, script).0 };
-    patiently(all).await.unwrap();
 }

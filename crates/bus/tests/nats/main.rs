@@ -10,6 +10,7 @@
 mod consuming;
 mod disasters;
 mod example;
+mod heads;
 mod inbox;
 mod publishing;
 mod server;

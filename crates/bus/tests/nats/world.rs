@@ -4,7 +4,7 @@ use crate::server::Server;
 use async_nats::jetstream::Context;
 use async_trait::async_trait;
 use bytes::Bytes;
-use leadline_bus::connection::{self, Connection, State};
+use leadline_bus::connection::{Connection, State};
 use leadline_bus::publisher::Progress;
 use leadline_bus::stream::{EVENTS, Settings};
 use leadline_bus::wire::partition;
@@ -123,6 +123,11 @@ impl World {
         self.log.identity()
     }
 
+    /// The log.
+    pub(crate) fn backend(&self) -> Arc<dyn LogBackend> {
+        Arc::clone(&self.log) as Arc<dyn LogBackend>
+    }
+
     pub(crate) fn raise_epoch(&self) {
         self.log.epoch.fetch_add(1, Ordering::Relaxed);
     }
@@ -137,8 +142,7 @@ impl World {
     }
 
     pub(crate) async fn connection(&self) -> Connection {
-        let settings = connection::Settings::new(self.server.url());
-        let connection = Connection::open(&settings).await.unwrap();
+        let connection = Connection::open(&self.server.url()).await.unwrap();
         let mut state = connection.state();
         let connected = state.wait_for(|state| *state != State::Disconnected);
         assert!(patiently(connected).await.is_ok());

@@ -126,24 +126,41 @@ impl Projections {
             projector.position()
         };
         let Some(after) = after else { return Ok(Turn::Idle) };
-        if let Some(delivery) = delivery
-            && let Some(events) = delivered(&mut **delivery, after).await
-        {
-            self.tell(Road::Delivery);
-            self.apply(engine, after, events).await?;
-            return Ok(Turn::Applied);
+        let Some(delivery) = delivery else { return self.read(engine).await };
+        let silent = match delivered(&mut **delivery, after).await {
+            Delivered::Events(events) => {
+                self.tell(Road::Delivery);
+                self.apply(engine, after, events).await?;
+                return Ok(Turn::Applied);
+            }
+            Delivered::Silence => true,
+            Delivered::Nothing => false,
+        };
+        let turn = self.read(engine).await?;
+        match turn {
+            Turn::Applied => {
+                if silent {
+                    interrupted("silent");
+                }
+                metrics::counter!("leadline_projector_refills_total").increment(1);
+            }
+            // Nothing was missed: what comes next will be delivered.
+            Turn::Idle if silent && delivery.is_open() => self.tell(Road::Delivery),
+            Turn::Idle => {}
         }
+        Ok(turn)
+    }
+
+    /// Applies what the log has.
+    async fn read(&self, engine: &Engine) -> Result<Turn, Error> {
         if !self.step(engine).await? {
             return Ok(Turn::Idle);
         }
         self.tell(Road::Log);
-        if delivery.is_some() {
-            metrics::counter!("leadline_projector_refills_total").increment(1);
-        }
         Ok(Turn::Applied)
     }
 
-    /// Tells by which road the last events came.
+    /// Tells by which road the last events came, or the next ones will.
     fn tell(&self, road: Road) {
         *self.road.lock().unwrap_or_else(PoisonError::into_inner) = Some(road);
         for one in [Road::Log, Road::Delivery] {
@@ -173,14 +190,28 @@ impl Projections {
     }
 }
 
-/// What is delivered after `after`; nothing where the log has to be read.
-async fn delivered(delivery: &mut dyn Delivery, after: Position) -> Option<Vec<Recorded>> {
+/// What delivery did.
+enum Delivered {
+    /// It brought events.
+    Events(Vec<Recorded>),
+    /// It waited for events. Whether there were any, the log tells.
+    Silence,
+    /// It could not go on where the views are.
+    Nothing,
+}
+
+/// What is delivered after `after`; where that is nothing, the log has to be read.
+async fn delivered(delivery: &mut dyn Delivery, after: Position) -> Delivered {
     let why = match timeout(PATIENCE, delivery.next(after, PAGE_EVENTS_MAX)).await {
-        Ok(Ok(events)) => return Some(events),
+        Ok(Ok(events)) => return Delivered::Events(events),
         Ok(Err(Undelivered::Hole { .. })) => "hole",
         Ok(Err(Undelivered::Away { .. })) => "away",
-        Err(_) => "silent",
+        Err(_) => return Delivered::Silence,
     };
+    interrupted(why);
+    Delivered::Nothing
+}
+
+fn interrupted(why: &'static str) {
     metrics::counter!("leadline_delivery_interruptions_total", "why" => why).increment(1);
-    None
 }

@@ -3,8 +3,10 @@
 use super::{ASTRAY, Findings};
 use crate::client::Caller;
 use crate::settings::Settings;
-use leadline_bus::connection::{Connection, Settings as Servers};
+use leadline_bus::connection::Connection;
+use leadline_bus::error::cure;
 use leadline_bus::examine::{Examined, Kept, examine};
+use leadline_log::Misfit;
 use leadline_store::facts::Facts;
 use serde_json::Value;
 
@@ -14,7 +16,7 @@ pub(super) async fn look(settings: &Settings, facts: Option<&Facts>, found: &mut
         found.ok("NATS is not used: --nats is not given");
         return;
     };
-    let looked = match Connection::open(&Servers::new(servers)).await {
+    let looked = match Connection::open(servers).await {
         Ok(connection) => examine(&connection).await,
         Err(error) => Err(error),
     };
@@ -36,9 +38,17 @@ pub(super) async fn look(settings: &Settings, facts: Option<&Facts>, found: &mut
             }
             Ok(()) => found.ok(format!("the stream has the log up to position {}", last.position)),
             Err(misfit) => {
-                found.problem(&format!("the stream does not fit the log: {misfit}"), ASTRAY);
+                let what = format!("the stream of events does not fit the log: {misfit}");
+                found.problem(&what, &cure(misfit));
             }
         }
+    }
+    if let (Some(owner), Some(facts)) = (examined.taken_by, facts)
+        && owner != facts.log.id
+    {
+        let misfit = Misfit::OtherLog { expected: facts.log.id, found: owner };
+        let what = format!("the stream of captures does not fit the log: {misfit}");
+        found.problem(&what, &cure(misfit));
     }
     synced(settings, examined.recent, found).await;
 }
@@ -49,7 +59,7 @@ fn server(examined: &Examined, found: &mut Findings) {
         found.ok(format!("NATS {version} answers"));
     } else {
         found.warning(
-            &format!("NATS {version} answers, but cannot compress streams nor sync each message"),
+            &format!("NATS {version} answers, but cannot sync each message"),
             "2.10 and later can",
         );
     }
