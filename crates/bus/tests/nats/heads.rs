@@ -115,9 +115,9 @@ async fn a_head_is_believed_as_far_as_the_log_goes_and_the_next_one_is_heard() {
         world.append(1).await;
         meddler.publish(SUBJECT, message(&world, 1, 6)).await.unwrap();
         assert!(patiently(heard.wait_for(|head| *head >= Position(6))).await.is_ok());
-        let mut head = process.head.subscribe();
+        let mut own = process.head.subscribe();
         assert_eq!(
-            *patiently(head.wait_for(|head| *head >= Position(6))).await.unwrap(),
+            *patiently(own.wait_for(|head| *head >= Position(6))).await.unwrap(),
             Position(6)
         );
         process.stop.cancel();
