@@ -48,8 +48,11 @@ impl Handler for Captures {
 /// tell a repetition.
 fn submission(event: &CloudEvent, currency: Currency) -> Result<Submission, String> {
     // A URI has no spaces, so a space ends it.
-    if event.source.chars().any(char::is_whitespace) {
+    if event.source.chars().any(|one| one.is_whitespace() || one.is_control()) {
         return Err("the CloudEvents attribute `source` is no URI".to_owned());
+    }
+    if event.id.chars().any(char::is_control) {
+        return Err("the CloudEvents attribute `id` has control characters".to_owned());
     }
     let spec = command_named("CaptureLead").ok_or("there is no command to capture a lead")?;
     let options = Options { currency, keep_extras: false };
@@ -103,6 +106,7 @@ mod tests {
             ("/forms", r#"{"e_mail":"ada@example.org"}"#, "e_mail"),
             ("/forms", "ada", "JSON"),
             ("/forms of ours", "{}", "is no URI"),
+            ("/forms\u{1b}", "{}", "is no URI"),
         ] {
             let told = submission(&event(source, data), Currency::EUR).unwrap_err();
             assert!(told.contains(reason) && !told.contains("ada"), "{told}");

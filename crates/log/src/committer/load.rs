@@ -1,10 +1,11 @@
 //! What is read on behalf of waiting jobs, while all others go on.
 
 use super::desk::Keys;
+use super::flight::changed_claims;
 use super::worker::Worker;
 use super::{Model, Outcome};
 use crate::backend::Error;
-use crate::types::{ClaimHolder, ClaimKey, Recorded, StreamKey};
+use crate::types::{Append, ClaimHolder, ClaimKey, Recorded, StreamKey};
 use std::collections::HashSet;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,10 +15,13 @@ type Found = (Vec<Vec<Recorded>>, Vec<Option<ClaimHolder>>);
 
 /// A reading on its way.
 ///
-/// Nothing in it can be changed by a job meanwhile: whoever changes a stream or claim has asked for it, and waits.
+/// No stream in it can be changed by a job meanwhile: whoever changes a stream has asked for it, and waits. A claim can:
+/// one that is free is read for each job anew, and the job that it was read for before may take it.
 pub(super) struct Loading {
     streams: Vec<StreamKey>,
     claims: Vec<ClaimKey>,
+    /// Claims that were changed since it began: what is found of them is out of date.
+    changed: HashSet<ClaimKey>,
     found: Pin<Box<dyn Future<Output = Result<Found, Error>> + Send>>,
 }
 
@@ -53,12 +57,19 @@ impl<M: Model> Worker<M> {
             let holders = if keys.is_empty() { Vec::new() } else { backend.claims(&keys).await? };
             Ok((events, holders))
         });
-        self.loading = Some(Loading { streams, claims, found });
+        self.loading = Some(Loading { streams, claims, changed: HashSet::new(), found });
+    }
+
+    /// Takes note of claims that an append changes.
+    pub(super) fn note_changed(&mut self, append: &Append) {
+        if let Some(loading) = &mut self.loading {
+            loading.changed.extend(changed_claims(append));
+        }
     }
 
     /// Takes in what was read.
     pub(super) fn end_load(&mut self, found: Result<Found, Error>) {
-        let Some(Loading { streams, claims, .. }) = self.loading.take() else { return };
+        let Some(Loading { streams, claims, changed, .. }) = self.loading.take() else { return };
         let (events, holders) = match found {
             Ok(found) => found,
             Err(error) => {
@@ -73,7 +84,9 @@ impl<M: Model> Worker<M> {
             self.fold(*stream, &events);
         }
         for (key, holder) in claims.iter().zip(holders) {
-            self.book.claims.put(*key, holder);
+            if !changed.contains(key) {
+                self.book.claims.put(*key, holder);
+            }
         }
         let (streams, claims): (HashSet<_>, HashSet<_>) =
             (streams.into_iter().collect(), claims.into_iter().collect());

@@ -209,6 +209,9 @@ impl<M: Model> Worker<M> {
         while self.room() {
             let Some(mut entry) = self.waiting.pop_front() else { break };
             let in_order = entry.job.in_order();
+            // What an append on its way has changed since is known, and the log does not have it yet.
+            let claims = &self.book.claims;
+            entry.missing.claims.retain(|key| !claims.is_pinned(key));
             if !entry.missing.is_empty() {
                 awaited.streams.extend(&entry.asked.streams);
                 awaited.claims.extend(&entry.asked.claims);
@@ -291,6 +294,7 @@ impl<M: Model> Worker<M> {
                 ClaimChange::ReleaseSubject(_) => self.barrier = true,
             }
         }
+        self.note_changed(&append);
         self.bytes += append.bytes();
         self.appends.push(append);
         self.jobs.push(Drafted { entry, claims: std::mem::take(&mut asked.claims), written });
