@@ -57,6 +57,7 @@ macro_rules! conformance {
             committing::a_repeated_command_waits_for_the_first
             committing::the_head_can_be_waited_for
             committing::jobs_in_order_are_never_overtaken
+            committing::a_claim_is_held_for_whoever_comes_after_its_taker
             committing::two_takers_of_a_claim_are_decided_in_order
             committing::an_erased_subject_frees_its_claims
             committing::closing_finishes_what_was_taken

@@ -1,12 +1,13 @@
 //! The committer and the tailer on top of the backend.
 
-use super::work::{Digest, Work, digest, work};
+use super::work::{Digest, Look, Work, digest, work};
 use super::{Dice, Log, TestClock, claim, everything, holder, one, stream, write};
 use crate::backend::Error;
 use crate::committer::{Committer, Desk, Handle, Job, Options, Outcome, QUEUE_COMMANDS_MAX, Step};
 use crate::tailer::Tailer;
 use crate::types::{EVENT_BYTES_MAX, Position, Scope, Verdict};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 async fn start(log: &Log) -> Handle<Digest> {
@@ -235,6 +236,40 @@ pub async fn two_takers_of_a_claim_are_decided_in_order(log: Log, _: Arc<TestClo
     let holders = log.claims(&(0..5).map(claim).collect::<Vec<_>>()).await.unwrap();
     let holders: Vec<_> = holders.into_iter().flatten().map(|held| held.holder).collect();
     assert_eq!(holders, [0, 8, 16, 24, 32].map(stream));
+}
+
+/// A claim that the command before has taken is not read as free, however late one asks while that one waits for
+/// something else, is decided, or is on its way.
+pub async fn a_claim_is_held_for_whoever_comes_after_its_taker(log: Log, _: Arc<TestClock>) {
+    const PAIRS: u64 = 100;
+    let first = start(&log).await;
+    for number in 0..PAIRS {
+        assert!(is_committed(&run(&first, work(number, &[number])).await));
+    }
+    first.close().await;
+    let handle = start(&log).await;
+    let mut looked = Vec::new();
+    for number in 0..PAIRS {
+        // It asks for the claim first, and only then for its stream, which is not in memory.
+        let (mut taking, _taken) = work(1_000 + number, &[number]);
+        (taking.take, taking.in_order) = (Some(claim(number)), true);
+        handle.submit(Box::new(taking)).unwrap();
+        // At any time of the other one's way, whichever database it is.
+        let (handed_over, later) = (Instant::now(), Duration::from_micros(number * number / 4));
+        while handed_over.elapsed() < later {
+            tokio::task::yield_now().await;
+        }
+        let (reply, answer) = oneshot::channel();
+        let look = Look { number: 2_000 + number, key: claim(number), reply };
+        handle.submit(Box::new(look)).unwrap();
+        looked.push(answer);
+    }
+    for (number, answer) in (0..PAIRS).zip(looked) {
+        assert!(is_committed(&answer.await.unwrap()));
+        let told = log.streams(&[stream(2_000 + number)]).await.unwrap();
+        assert_eq!(&*told[0][0].event.data, [1], "pair {number}");
+    }
+    handle.close().await;
 }
 
 /// Jobs that keep their order lie in the log as they were handed over, although every other one of them has to wait

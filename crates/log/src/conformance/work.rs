@@ -96,3 +96,38 @@ impl Job<Digest> for Work {
         drop(self.reply.send(outcome));
     }
 }
+
+/// A job that says whether somebody holds a claim when it is decided.
+pub(super) struct Look {
+    pub(super) number: u64,
+    pub(super) key: ClaimKey,
+    pub(super) reply: oneshot::Sender<Outcome>,
+}
+
+impl Job<Digest> for Look {
+    fn decide(&mut self, desk: &mut Desk<'_, Digest>) -> Step<Digest> {
+        let Some(found) = desk.claim(&self.key) else { return Step::Wait };
+        let stream = stream(self.number);
+        let (version, state) = desk.fresh(&stream);
+        let event = event(stream, vec![u8::from(found.is_some())]);
+        let states = vec![(stream, Arc::new(digest(*state, &event.event_id)))];
+        let append = Append {
+            command_id: command(self.number),
+            payload_hash: [0; 16],
+            expect: vec![(stream, version)],
+            claims: Vec::new(),
+            events: vec![event],
+            group: None,
+        };
+        Step::Append(Draft { append, states })
+    }
+
+    fn in_order(&self) -> bool {
+        true
+    }
+
+    fn finish(self: Box<Self>, outcome: Outcome) {
+        // An error means that nobody waits for the answer any more.
+        drop(self.reply.send(outcome));
+    }
+}
