@@ -183,15 +183,23 @@ impl Projector {
                 one.leased = true;
             }
         }
-        self.look_up().await
+        self.look().await
     }
 
-    /// Looks up what other processes have stored: how far the views are that are not leased here, and whether a view
-    /// has been built anew.
+    /// Looks up how far other processes have brought the views that are not followed here.
     ///
     /// # Errors
     /// The store could not be read.
     pub async fn look_up(&mut self) -> Result<(), Error> {
+        if self.followers.iter().all(Follower::follows) {
+            return Ok(());
+        }
+        self.look().await
+    }
+
+    /// Takes in what other processes have stored: how far the views are that are not followed here, and whether a view
+    /// has been built anew.
+    async fn look(&mut self) -> Result<(), Error> {
         let stored = self.store.checkpoints().await?;
         for one in &mut self.followers {
             let Some(stored) = stored.get(one.folding.name()) else { continue };

@@ -19,6 +19,7 @@ pub(super) async fn run(ground: &Ground, events: u64, time: Duration) -> Result<
         let measured = measure(&service, CLIENTS, time).await?;
         print(&format!("{CLIENTS} clients, up to {} events", service.head()), &measured);
     }
+    drop(service);
     close(nodes).await;
     let begun = Instant::now();
     let nodes = ground.nodes(NAME, 1).await?;
