@@ -24,6 +24,10 @@ use settings::Settings;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
+/// Events are made on one thread and let go on another, over and over: the system's allocator takes a lock for each.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let settings = match Settings::load(&cli.global) {

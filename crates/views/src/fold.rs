@@ -6,6 +6,7 @@
 //! gets one more step. So folding event by event, in pages of any size, or from zero, makes the same rows.
 
 mod key;
+mod ordinals;
 
 pub use key::Changed;
 
@@ -20,8 +21,8 @@ use std::sync::Arc;
 use thiserror::Error;
 use uuid::Uuid;
 
-/// Most keys whose state a fold keeps in memory from page to page.
-pub const CACHED_KEYS_MAX: usize = 50_000;
+/// About how many bytes of keys a fold keeps in memory from page to page.
+pub const CACHED_BYTES_MAX: usize = 16 << 20;
 
 /// A view as a pure fold. Total: it never fails, and never looks at anything but the events.
 pub trait View: Send + Sync + 'static {
@@ -70,8 +71,9 @@ pub trait Folding: Send {
     fn name(&self) -> &'static str;
     /// The fold's fingerprint.
     fn fingerprint(&self) -> u32;
-    /// The keys of `events` whose state has to be loaded before they are applied.
-    fn missing(&self, events: &[ViewEvent]) -> Vec<Uuid>;
+    /// The keys of `events` whose state has to be loaded before they are applied. Those that are at hand stay so until
+    /// the next taking.
+    fn missing(&mut self, events: &[ViewEvent]) -> Vec<Uuid>;
     /// Takes the stored state of a key.
     ///
     /// # Errors
@@ -98,14 +100,20 @@ pub trait Folding: Send {
 /// The fold of a [`View`].
 #[derive(Debug)]
 pub struct Folder<V: View> {
+    /// What was used lately, and what waits to be taken.
     keys: HashMap<Uuid, Key<V::State>>,
+    /// What was used before that. It goes when `keys` has grown to half of what may be kept, and takes its place.
+    former: HashMap<Uuid, Key<V::State>>,
+    /// What `keys` takes of memory.
+    bytes: usize,
     touched: Vec<Uuid>,
     waiting: usize,
 }
 
 impl<V: View> Default for Folder<V> {
     fn default() -> Self {
-        Self { keys: HashMap::new(), touched: Vec::new(), waiting: 0 }
+        let (keys, former) = (HashMap::new(), HashMap::new());
+        Self { keys, former, bytes: 0, touched: Vec::new(), waiting: 0 }
     }
 }
 
@@ -170,10 +178,21 @@ impl<V: View> Folding for Folder<V> {
         V::FINGERPRINT
     }
 
-    fn missing(&self, events: &[ViewEvent]) -> Vec<Uuid> {
-        let mut seen = HashSet::new();
-        let keys = events.iter().filter_map(V::key);
-        keys.filter(|key| !self.keys.contains_key(key) && seen.insert(*key)).collect()
+    fn missing(&mut self, events: &[ViewEvent]) -> Vec<Uuid> {
+        let (mut seen, mut missing) = (HashSet::new(), Vec::new());
+        for id in events.iter().filter_map(V::key) {
+            if !seen.insert(id) || self.keys.contains_key(&id) {
+                continue;
+            }
+            match self.former.remove(&id) {
+                Some(key) => {
+                    self.bytes += key.weight;
+                    self.keys.insert(id, key);
+                }
+                None => missing.push(id),
+            }
+        }
+        missing
     }
 
     fn load(&mut self, id: Uuid, state: Option<&[u8]>) -> Result<(), serde_json::Error> {
@@ -228,15 +247,90 @@ impl<V: View> Folding for Folder<V> {
         let mut changes = Vec::with_capacity(touched.len());
         for id in touched {
             let Some(key) = self.keys.get_mut(&id) else { continue };
+            let before = key.weight;
             changes.push(key.take(id)?);
+            self.bytes = self.bytes.saturating_sub(before) + key.weight;
         }
-        if self.keys.len() > CACHED_KEYS_MAX {
-            self.keys.clear();
+        if self.bytes > CACHED_BYTES_MAX / 2 {
+            self.former = std::mem::take(&mut self.keys);
+            self.bytes = 0;
         }
         Ok(changes)
     }
 
     fn forget(&mut self) {
         *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CACHED_BYTES_MAX, Changed, Folder, Folding, Histories, View};
+    use crate::event::ViewEvent;
+    use leadline_domain::id::LeadId;
+    use leadline_domain::{Event, StreamId, Timestamp, lead};
+    use leadline_log::Position;
+    use std::borrow::Cow;
+    use uuid::Uuid;
+
+    const ROW_BYTES: usize = 10_000;
+    const EVERYBODY: u128 = 4 * (CACHED_BYTES_MAX / ROW_BYTES) as u128;
+
+    /// Counts the events of a lead, in long rows.
+    struct Counting;
+
+    impl View for Counting {
+        const NAME: &'static str = "counting";
+        const FINGERPRINT: u32 = 1;
+        type State = u32;
+        type Row<'a> = String;
+
+        fn key(event: &ViewEvent) -> Option<Uuid> {
+            Some(event.root)
+        }
+
+        fn apply(count: &mut u32, _: &ViewEvent) -> Changed {
+            *count += 1;
+            Changed::All
+        }
+
+        fn rows(count: &u32) -> Vec<(i64, String)> {
+            vec![(0, format!("{count:>0$}", ROW_BYTES))]
+        }
+    }
+
+    fn happened(root: u128) -> ViewEvent {
+        ViewEvent {
+            position: Position(1),
+            effective_at: Timestamp::from_millis(0),
+            stream: StreamId::Lead(LeadId(Uuid::from_u128(root))),
+            version: 1,
+            root: Uuid::from_u128(root),
+            actor: None,
+            event_type: Cow::Borrowed("test.event"),
+            event: Event::Lead(lead::Event::MarkedMql { from: lead::Phase::New, cycle: 1 }),
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_and_what_is_used_again_and_again_stays() {
+        let mut fold = Folder::<Counting>::default();
+        let always = happened(0);
+        for root in 1..=EVERYBODY {
+            let page = [always.clone(), happened(root)];
+            let missing = fold.missing(&page);
+            assert_eq!(missing.contains(&always.root), root == 1, "kept before lead {root}");
+            for key in missing {
+                fold.load(key, None).unwrap();
+            }
+            fold.apply(&page, &Histories::new()).unwrap();
+            assert_eq!(fold.take().unwrap().len(), 2);
+            if root % 100 == 0 {
+                let kept = fold.keys.values().chain(fold.former.values()).map(|key| key.weight);
+                assert!(kept.sum::<usize>() <= CACHED_BYTES_MAX + 3 * ROW_BYTES, "lead {root}");
+            }
+        }
+        assert_eq!(fold.missing(&[happened(1)]), [Uuid::from_u128(1)], "the first was let go");
+        assert!(fold.missing(&[happened(EVERYBODY)]).is_empty(), "the last is at hand");
     }
 }

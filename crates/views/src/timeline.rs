@@ -217,7 +217,7 @@ impl Folding for Timeline {
         1
     }
 
-    fn missing(&self, _: &[ViewEvent]) -> Vec<Uuid> {
+    fn missing(&mut self, _: &[ViewEvent]) -> Vec<Uuid> {
         Vec::new()
     }
 

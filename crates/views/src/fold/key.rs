@@ -1,11 +1,19 @@
 //! One key of a fold: its state, the rows that it shows, and what waits to be stored of both.
 
 use super::View;
+use super::ordinals::Ordinals;
 use crate::store::{Current, KeyChange, RowBytes, Version};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use uuid::Uuid;
+
+/// What a key takes of memory without its rows and its state, in bytes.
+const KEY_BYTES: usize = size_of::<Uuid>() + size_of::<Key<()>>();
+/// What a row takes without its text.
+const ROW_BYTES: usize = size_of::<(i64, Shown)>() + 2 * size_of::<usize>() + size_of::<i64>();
+/// What a state takes in memory for each byte of its stored form.
+const STATE_FACTOR: usize = 2;
 
 /// Rows by ordinal; `None` for one that is not shown any more.
 pub(super) type Rows = BTreeMap<i64, Option<Vec<u8>>>;
@@ -38,13 +46,15 @@ pub(super) struct Shown {
 pub(super) struct Key<S> {
     pub(super) state: S,
     pub(super) last_at: i64,
-    pub(super) shown: BTreeMap<i64, Shown>,
-    /// Ordinals that the store has a row under.
-    pub(super) stored: BTreeSet<i64>,
+    pub(super) shown: Ordinals<Shown>,
+    /// Ordinals that the store has a row under, rising.
+    pub(super) stored: Vec<i64>,
     pub(super) replace_time: bool,
     pub(super) by_time: Vec<Version>,
     pub(super) by_position: Vec<Version>,
     pub(super) touched: bool,
+    /// What it takes of memory, in bytes and about, as of the last taking.
+    pub(super) weight: usize,
 }
 
 impl<S: Default> Default for Key<S> {
@@ -52,12 +62,13 @@ impl<S: Default> Default for Key<S> {
         Self {
             state: S::default(),
             last_at: i64::MIN,
-            shown: BTreeMap::new(),
-            stored: BTreeSet::new(),
+            shown: Ordinals::default(),
+            stored: Vec::new(),
             replace_time: false,
             by_time: Vec::new(),
             by_position: Vec::new(),
             touched: false,
+            weight: 0,
         }
     }
 }
@@ -85,15 +96,15 @@ impl<S> Key<S> {
         S: Default + for<'de> Deserialize<'de>,
     {
         let stored: Stored<S> = serde_json::from_slice(bytes)?;
-        let (mut shown, mut ordinals) = (BTreeMap::new(), BTreeSet::new());
+        let mut shown = Ordinals::default();
         let mut rows: BTreeMap<i64, V::Row<'_>> = V::rows(&stored.state).into_iter().collect();
         for (ordinal, at_from, pos_from) in stored.shown {
             let Some(of_state) = rows.remove(&ordinal) else { continue };
             let row = row::<V>(&of_state)?.into();
-            ordinals.insert(ordinal);
             shown.insert(ordinal, Shown { row, at_from, pos_from, stored: true });
         }
         drop(rows);
+        let ordinals = shown.ordinals().collect();
         Ok(Self {
             state: stored.state,
             last_at: stored.last_at,
@@ -111,7 +122,7 @@ impl<S> Key<S> {
         let mut rows = Rows::new();
         match changed {
             Changed::All => {
-                rows.extend(self.shown.keys().map(|ordinal| (*ordinal, None)));
+                rows.extend(self.shown.ordinals().map(|ordinal| (ordinal, None)));
                 for (ordinal, of_state) in V::rows(&self.state) {
                     rows.insert(ordinal, Some(row::<V>(&of_state)?));
                 }
@@ -132,11 +143,11 @@ impl<S> Key<S> {
     pub(super) fn show(&mut self, rows: Rows, at: i64, position: Option<i64>) -> usize {
         let mut new = 0;
         for (ordinal, row) in rows {
-            let former = self.shown.get(&ordinal);
+            let former = self.shown.get(ordinal);
             if former.map(|former| &*former.row) == row.as_deref() {
                 continue;
             }
-            if let Some(Shown { row, at_from, pos_from, .. }) = self.shown.remove(&ordinal) {
+            if let Some(Shown { row, at_from, pos_from, .. }) = self.shown.remove(ordinal) {
                 if let Some(to) = position {
                     let row = Arc::clone(&row);
                     self.by_position.push(Version { ordinal, from: pos_from, to, row });
@@ -157,13 +168,13 @@ impl<S> Key<S> {
     /// Goes on as `fresh`, which was folded from everything known at `position`: the history by time is that of
     /// `fresh`, the history by position gets one more step.
     pub(super) fn replace(&mut self, mut fresh: Self, position: i64) {
-        for (ordinal, former) in &self.shown {
+        for (ordinal, former) in self.shown.iter() {
             if fresh.shown.get(ordinal).is_none_or(|one| one.row != former.row) {
                 let (from, row) = (former.pos_from, Arc::clone(&former.row));
-                self.by_position.push(Version { ordinal: *ordinal, from, to: position, row });
+                self.by_position.push(Version { ordinal, from, to: position, row });
             }
         }
-        for (ordinal, one) in &mut fresh.shown {
+        for (ordinal, one) in fresh.shown.iter_mut() {
             let former = self.shown.get(ordinal).filter(|former| former.row == one.row);
             one.pos_from = former.map_or(position, |former| former.pos_from);
             one.stored =
@@ -172,7 +183,7 @@ impl<S> Key<S> {
         fresh.replace_time = true;
         fresh.stored = std::mem::take(&mut self.stored);
         fresh.by_position = std::mem::take(&mut self.by_position);
-        fresh.touched = self.touched;
+        (fresh.touched, fresh.weight) = (self.touched, self.weight);
         *self = fresh;
     }
 }
@@ -181,20 +192,23 @@ impl<S: Serialize> Key<S> {
     /// Everything that changed since the last taking.
     pub(super) fn take(&mut self, id: Uuid) -> Result<KeyChange, serde_json::Error> {
         self.touched = false;
-        let present: BTreeSet<i64> = self.shown.keys().copied().collect();
-        let gone = self.stored.difference(&present).copied().collect();
-        self.stored = present;
+        let mut gone = std::mem::take(&mut self.stored);
+        gone.retain(|ordinal| self.shown.get(*ordinal).is_none());
+        self.stored.extend(self.shown.ordinals());
         let mut current = Vec::new();
         for (ordinal, one) in self.shown.iter_mut().filter(|(_, one)| !one.stored) {
-            let (ordinal, row) = (*ordinal, Arc::clone(&one.row));
+            let row = Arc::clone(&one.row);
             one.stored = true;
             current.push(Current { ordinal, at_from: one.at_from, pos_from: one.pos_from, row });
         }
-        let shown = self.shown.iter().map(|(ordinal, row)| (*ordinal, row.at_from, row.pos_from));
+        let shown = self.shown.iter().map(|(ordinal, row)| (ordinal, row.at_from, row.pos_from));
         let stored = Stored { state: &self.state, last_at: self.last_at, shown: shown.collect() };
+        let state = serde_json::to_vec(&stored)?;
+        let rows = self.shown.iter().map(|(_, one)| one.row.len() + ROW_BYTES);
+        self.weight = KEY_BYTES + STATE_FACTOR * state.len() + rows.sum::<usize>();
         Ok(KeyChange {
             key: id,
-            state: Some(serde_json::to_vec(&stored)?),
+            state: Some(state),
             current,
             gone,
             replace_time: std::mem::take(&mut self.replace_time),

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// A rebuild stores what it has folded when so many row versions wait.
-pub const REBUILD_WAITING_MAX: usize = 500_000;
+pub const REBUILD_WAITING_MAX: usize = 100_000;
 
 /// One view, folded from zero beside the one that answers.
 pub struct Rebuild {
