@@ -105,13 +105,20 @@ impl Delivery {
     }
 
     /// Waits until this process has published everything up to `position`.
-    pub(crate) async fn published(&self, position: Position) {
+    ///
+    /// # Errors
+    /// The stream of events is no copy of this log, so that nothing will be published.
+    pub(crate) async fn published(&self, position: Position) -> Result<(), Failure> {
         let mut published = self.published.subscribe();
-        let reached = published.wait_for(|progress| {
-            progress.as_ref().is_some_and(|progress| progress.position >= position)
+        let told = published.wait_for(|progress| {
+            progress.as_ref().is_some_and(|told| told.astray || told.position >= position)
         });
         // The sender is here.
-        drop(reached.await);
+        let Ok(told) = told.await else { return Ok(()) };
+        let Some(Progress { astray: true, trouble, cure, .. }) = &*told else { return Ok(()) };
+        let (trouble, cure) =
+            (trouble.as_deref().unwrap_or_default(), cure.as_deref().unwrap_or_default());
+        Err(Failure::plain(format!("could not publish the log: {trouble}; {cure}")))
     }
 
     /// Does what these roles have to do with NATS.

@@ -30,9 +30,9 @@ pub const BATCH_BYTES_MAX: usize = 4 << 20;
 /// Times that one command may be decided again because others came first.
 pub const ATTEMPTS_MAX: u8 = 64;
 /// Streams whose state is kept in memory.
-pub const STREAMS_CACHED_MAX: usize = 200_000;
+pub const STREAMS_CACHED_MAX: usize = 100_000;
 /// Claims that are kept in memory, held or not.
-pub const CLAIMS_CACHED_MAX: usize = 400_000;
+pub const CLAIMS_CACHED_MAX: usize = 200_000;
 
 /// What a fold met that it cannot read.
 pub type FoldError = Box<dyn std::error::Error + Send + Sync>;

@@ -1,6 +1,7 @@
 //! The command line: help, mistakes, exit codes, keys, policies, formats, the demo.
 
 use crate::support::http::Http;
+use crate::support::nats::Nats;
 use crate::support::place::{Place, Ran};
 use crate::support::{PATIENCE, binary};
 use serde_json::json;
@@ -306,4 +307,18 @@ fn a_demo_serves_every_address_that_it_prints() {
     let capture = json!({"company": "Engines Ltd"});
     assert_eq!(Http::new(&address, "").post("/v1/leads", &capture).status, 403);
     assert_eq!(Http::new(&address, &key).post("/v1/leads", &capture).status, 201);
+}
+
+#[test]
+fn a_benchmark_does_not_wait_for_a_nats_account_of_another_log() {
+    let place = Place::of_files();
+    let nats = Nats::start(place.folder());
+    let dir = place.folder().to_str().unwrap().to_owned();
+    let publish = || {
+        let measured = ["bench", "--only", "publish", "--seconds", "1", "--dir", &dir];
+        place.run(&[&measured[..], &["--nats", &nats.url()]].concat())
+    };
+    assert!(publish().done().stdout.contains("publishing to NATS: "));
+    // Its scratch log is gone; its stream is not.
+    told(&publish(), 1, "this NATS account belongs to the log");
 }

@@ -133,8 +133,9 @@ impl<M: Model> Worker<M> {
             let all = landed.iter().all(|landed| matches!(landed, Ok(Verdict::Committed { .. })));
             if all && !self.appends.is_empty() && self.contention.decides() {
                 // Nothing that was decided meanwhile rests on what did not happen: the database goes on with it while
-                // this batch is answered.
+                // this batch is answered. Whoever hands it to the database may be a task, which is let in first.
                 next = self.launch().await;
+                tokio::task::yield_now().await;
             }
             self.settle(flight, landed);
         }

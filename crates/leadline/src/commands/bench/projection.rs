@@ -27,7 +27,7 @@ pub(super) async fn lag(
     let tasks = TaskTracker::new();
     if let Some(delivery) = delivery {
         delivery.work(&[ServeRole::Publish], node, &tasks);
-        delivery.published(*node.engine.head().borrow()).await;
+        delivery.published(*node.engine.head().borrow()).await?;
     }
     node.projections
         .catch_up(&node.engine)

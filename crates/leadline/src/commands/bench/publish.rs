@@ -24,7 +24,7 @@ pub(super) async fn rate(
     let tasks = TaskTracker::new();
     let begun = Instant::now();
     delivery.work(&[ServeRole::Publish], node, &tasks);
-    delivery.published(head).await;
+    delivery.published(head).await?;
     let elapsed = begun.elapsed();
     node.stop.cancel();
     tasks.close();

@@ -67,6 +67,7 @@ DECLARE
     version  bigint;
     size     bigint;
     fine     boolean;
+    appends  integer := cardinality(append_command);
     broken   integer[] := '{}';
     event_from  integer := 1;
     expect_from integer := 1;
@@ -95,21 +96,20 @@ BEGIN
             WHERE e.id = look.id AND e.category = look.category ORDER BY e.version DESC LIMIT 1), 0)
     ) THEN
         BEGIN
+            -- Lists are taken apart side by side in the list of columns: in FROM, each would be copied first.
             INSERT INTO leadline.command (id, payload_hash, first, last)
-                SELECT a.command, a.payload, head + lag(a.event_to, 1, 0) OVER (ORDER BY a.number) + 1, head + a.event_to
-                FROM unnest(append_command, append_payload, event_to) WITH ORDINALITY
-                    AS a (command, payload, event_to, number);
+                SELECT unnest(append_command), unnest(append_payload), head + unnest(0 || event_to[:appends - 1]) + 1,
+                       head + unnest(event_to);
             IF cardinality(change_key) > 0 THEN
                 INSERT INTO leadline.claim (key, space, category, holder, subject)
-                    SELECT * FROM unnest(change_key, change_space, change_category, change_holder, change_subject);
+                    SELECT unnest(change_key), unnest(change_space), unnest(change_category), unnest(change_holder),
+                           unnest(change_subject);
             END IF;
             INSERT INTO leadline.event (position, id, category, version, type, schema_version, event_id, root,
                                         effective_at, recorded_at, meta, data)
-                SELECT head + e.number, e.stream, e.category, e.version, e.type, e.schema, e.id, e.root,
-                       e.effective, recorded, e.meta, e.data
-                FROM unnest(event_id, event_stream, event_category, event_version, event_type, event_schema, event_root,
-                            event_effective, event_meta, event_data) WITH ORDINALITY
-                    AS e (id, stream, category, version, type, schema, root, effective, meta, data, number);
+                SELECT head + generate_subscripts(event_id, 1), unnest(event_stream), unnest(event_category),
+                       unnest(event_version), unnest(event_type), unnest(event_schema), unnest(event_id),
+                       unnest(event_root), unnest(event_effective), recorded, unnest(event_meta), unnest(event_data);
             verdict := 'all';
             first := head + 1;
             last := head + cardinality(event_id);
@@ -121,7 +121,7 @@ BEGIN
         END;
     END IF;
 
-    FOR number IN 1 .. cardinality(append_command) LOOP
+    FOR number IN 1 .. appends LOOP
         append := number;
         size := event_to[number] - event_from + 1;
         SELECT * INTO command FROM leadline.command c WHERE c.id = append_command[number];
