@@ -72,9 +72,19 @@ impl Appends {
     }
 }
 
+/// How far a view may trail the log of a process that is ready.
+#[derive(Clone, Copy, Debug)]
+pub struct LagMax {
+    /// Events that it has not taken in.
+    pub events: u64,
+    /// Seconds that the first of them has been in the log: so a view that nobody brings forward is told of in a quiet
+    /// log too.
+    pub seconds: f64,
+}
+
 impl Engine {
-    /// Whether the log is read and written and every view is within `lag_events_max` of its head, and which is not.
-    pub async fn ready(&self, projections: &Projections, lag_events_max: u64) -> (bool, Value) {
+    /// Whether the log is read and written and every view is within `lag_max` of its head, and which is not.
+    pub async fn ready(&self, projections: &Projections, lag_max: LagMax) -> (bool, Value) {
         let head = match timeout(ANSWER_MAX, self.log.head()).await {
             Ok(head) => head.map_err(|error| error.to_string()),
             Err(_) => Err("the log does not answer".to_owned()),
@@ -92,9 +102,8 @@ impl Engine {
             Ok(head) => ("head", json!(head.0)),
             Err(error) => ("error", json!(error)),
         };
-        let (views_ready, mut report) = projections
-            .report(self, head.as_ref().copied().unwrap_or_default(), lag_events_max)
-            .await;
+        let (views_ready, mut report) =
+            projections.report(self, head.as_ref().copied().unwrap_or_default(), lag_max).await;
         let ready = log_ready && views_ready;
         let waiting = u32::try_from(self.waiting()).unwrap_or(u32::MAX);
         metrics::gauge!("leadline_commands_waiting").set(waiting);

@@ -33,6 +33,7 @@ pub mod timer;
 
 pub use engine::{Engine, Parts};
 pub use error::{Error, Refused};
+pub use health::LagMax;
 pub use projection::Projections;
 pub use role::Role;
 pub use submission::{Body, Caller, Happened, Idempotency, Reply, Submission, Target, Through};

@@ -4,6 +4,7 @@ mod worker;
 
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::health::LagMax;
 use crate::history::{LogHistory, view_event};
 use leadline_log::backend::LogBackend;
 use leadline_log::types::{Direction, Read, Scope};
@@ -293,7 +294,7 @@ impl Projections {
         &self,
         engine: &Engine,
         head: Position,
-        lag_events_max: u64,
+        lag_max: LagMax,
     ) -> (bool, Value) {
         let progress = self.progress.borrow().clone();
         let (mut ready, mut rows) = (true, Vec::with_capacity(progress.positions.len()));
@@ -311,7 +312,8 @@ impl Projections {
             };
             let stopped = progress.stopped.get(name);
             let here = progress.leased.contains(name);
-            let fine = stopped.is_none() && lag <= lag_events_max;
+            let near = lag <= lag_max.events && behind.is_none_or(|it| it <= lag_max.seconds);
+            let fine = stopped.is_none() && near;
             ready &= fine;
             metrics::gauge!("leadline_view_lag_events", "view" => *name).set(to_f64(lag));
             metrics::gauge!("leadline_view_lag_seconds", "view" => *name)

@@ -7,10 +7,11 @@ use crate::{documents, openapi};
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
+use leadline_engine::LagMax;
 use serde_json::Value;
 
-/// Most events by which a view may trail the log of a process that is ready.
-const VIEW_LAG_EVENTS_MAX: u64 = 10_000;
+/// How far a view may trail the log of a process that is ready.
+const VIEW_LAG_MAX: LagMax = LagMax { events: 10_000, seconds: 60.0 };
 
 /// The process lives.
 pub(crate) fn health(_: Api) -> Answer {
@@ -31,7 +32,7 @@ pub(crate) fn ready(api: Api) -> Answer {
 
 /// Whether the process can do its work, and what is told of it. Metrics say the same afterwards.
 async fn look(api: &Api) -> (bool, Value) {
-    let (mut ready, mut report) = api.engine.ready(&api.projections, VIEW_LAG_EVENTS_MAX).await;
+    let (mut ready, mut report) = api.engine.ready(&api.projections, VIEW_LAG_MAX).await;
     if let (Some(delivery), Some(report)) = (&api.delivery, report.as_object_mut()) {
         let delivery = delivery();
         // A server without NATS for a while does its work; one whose stream is of another past needs its operator.

@@ -29,6 +29,7 @@ mod oracle_maven;
 mod oracle_mta;
 mod oracle_olist;
 mod races;
+mod readiness;
 mod rebuild;
 mod refusals;
 mod restored;

@@ -7,7 +7,10 @@ mod nats;
 use crate::failure::Failure;
 use crate::output::say;
 use crate::settings::Settings;
+use leadline_log::Position;
+use leadline_log::clock::{Clock as _, System};
 use leadline_store::facts::Facts;
+use leadline_views::NAMES;
 
 /// How bad something is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +55,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<(), Failure> {
     found.ok("the configuration can be read");
     let facts = database::look(settings, &mut found).await;
     if let Some(facts) = &facts {
-        views(facts, &mut found);
+        views(facts, System.now_millis(), &mut found);
     }
     nats::look(settings, facts.as_ref(), &mut found).await;
     for (level, what) in &found.0 {
@@ -74,8 +77,11 @@ pub(crate) async fn run(settings: &Settings) -> Result<(), Failure> {
 const ASTRAY: &str =
     "where the log was restored from a backup, stop all processes and run `leadline log new-epoch`";
 
-/// Whether what the views reflect is the past of the log.
-fn views(facts: &Facts, found: &mut Findings) {
+/// For how long the last event may have been in the log without a view that has it, in milliseconds.
+const LAG_MAX_MS: i64 = 60_000;
+
+/// Whether what the views reflect is the past of the log, and all of it.
+fn views(facts: &Facts, now: i64, found: &mut Findings) {
     let log = facts.log;
     found.ok(format!(
         "the log {} is in epoch {} and ends at position {}",
@@ -91,5 +97,50 @@ fn views(facts: &Facts, found: &mut Findings) {
     }
     if facts.views.iter().all(|view| view.misfit.is_none()) {
         found.ok(format!("{} views reflect the past of this log", facts.views.len()));
+    }
+    let position = |name: &str| {
+        let view = facts.views.iter().find(|view| view.name == name);
+        view.map_or(Position::START, |view| view.place.position)
+    };
+    let behind = NAMES.iter().filter(|name| position(name) < facts.head).copied();
+    let behind: Vec<&str> = behind.collect();
+    let rests = facts.last_recorded_at.is_some_and(|last| now.saturating_sub(last) > LAG_MAX_MS);
+    if rests && !behind.is_empty() {
+        found.warning(
+            &format!("the log goes on after what these views reflect: {}", behind.join(", ")),
+            "a process with the role `project` brings them forward: start one where none runs",
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Findings, LAG_MAX_MS, Level, views};
+    use leadline_log::types::LogIdentity;
+    use leadline_log::{Place, Position};
+    use leadline_store::facts::{Facts, View};
+    use uuid::Uuid;
+
+    /// What is found of a log of 18 events and its views, some of them up to `position`.
+    fn found(position: u64, last_recorded_at: Option<i64>, now: i64) -> Vec<(Level, String)> {
+        let log = LogIdentity { id: Uuid::nil(), epoch: 1 };
+        let place = Place { log, position: Position(position), event: Uuid::nil() };
+        let view = |name: &&str| View { name: (*name).to_owned(), place, misfit: None };
+        let built = leadline_views::NAMES.iter().filter(|_| position > 0);
+        let views_of = built.map(view).collect();
+        let facts = Facts { log, head: Position(18), last_recorded_at, views: views_of };
+        let mut findings = Findings::default();
+        views(&facts, now, &mut findings);
+        findings.0.into_iter().filter(|(level, _)| *level != Level::Ok).collect()
+    }
+
+    #[test]
+    fn views_that_nobody_brings_forward_are_told_of_once_the_log_rests() {
+        let told = found(17, Some(0), LAG_MAX_MS + 1);
+        let [(Level::Warning, what)] = told.as_slice() else { panic!("{told:?}") };
+        assert!(what.contains("pipeline") && what.contains("the role `project`"), "{what}");
+        assert_eq!(found(0, Some(0), LAG_MAX_MS + 1).len(), 1, "never built");
+        assert_eq!(found(17, Some(0), LAG_MAX_MS), [], "somebody may be about to");
+        assert_eq!(found(18, Some(0), LAG_MAX_MS + 1), []);
     }
 }
