@@ -81,7 +81,8 @@ async fn target(session: &mut PgConnection, commit: &Commit) -> Result<Option<Ta
     }
 }
 
-/// Stores changes, all of one kind at once: no two are about one key.
+/// Stores changes, all of one kind at once: no two are about one key. Lists are taken apart in the list of columns: in
+/// FROM, each would be copied first.
 async fn apply(
     session: &mut PgConnection,
     tables: &Tables,
@@ -109,7 +110,7 @@ async fn apply(
         changes.iter().filter_map(|change| Some((change.key, change.state.as_deref()?))).collect();
     for part in states.chunks(ROWS_MAX) {
         let put = on_tables(format!(
-            "INSERT INTO {state} SELECT * FROM unnest($1::uuid[], $2::bytea[])
+            "INSERT INTO {state} SELECT unnest($1::uuid[]), unnest($2::bytea[])
              ON CONFLICT (key) DO UPDATE SET state = excluded.state"
         ));
         let put = put.bind(part.iter().map(|(key, _)| *key).bind_iter());
@@ -130,8 +131,8 @@ async fn insert_history(
 ) -> Result<(), Failed> {
     for part in versions.chunks(ROWS_MAX) {
         let insert = on_tables(format!(
-            "INSERT INTO {table} SELECT * FROM
-                 unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[])"
+            "INSERT INTO {table} SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::bigint[]),
+                 unnest($4::bigint[]), unnest($5::bytea[])"
         ));
         let insert = insert
             .bind(part.iter().map(|(key, _)| *key).bind_iter())
@@ -151,8 +152,8 @@ async fn put_current(
 ) -> Result<(), Failed> {
     for part in rows.chunks(ROWS_MAX) {
         let put = on_tables(format!(
-            "INSERT INTO {table} SELECT * FROM
-                 unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[])
+            "INSERT INTO {table} SELECT unnest($1::uuid[]), unnest($2::bigint[]), unnest($3::bigint[]),
+                 unnest($4::bigint[]), unnest($5::bytea[])
              ON CONFLICT (key, ordinal) DO UPDATE
                  SET at_from = excluded.at_from, pos_from = excluded.pos_from, row = excluded.row"
         ));
