@@ -48,6 +48,7 @@ impl Appends {
                 Error::Unacceptable { .. }
                 | Error::Busy { .. }
                 | Error::Receded { .. }
+                | Error::Replaced { .. }
                 | Error::Closed => return,
             },
             Outcome::Duplicate(_) | Outcome::Done => return,
@@ -103,7 +104,7 @@ impl Engine {
             Err(error) => ("error", json!(error)),
         };
         let (views_ready, mut report) =
-            projections.report(self, head.as_ref().copied().unwrap_or_default(), lag_max).await;
+            projections.report(self, head.as_ref().ok().copied(), lag_max).await;
         let ready = log_ready && views_ready;
         let waiting = u32::try_from(self.waiting()).unwrap_or(u32::MAX);
         metrics::gauge!("leadline_commands_waiting").set(waiting);

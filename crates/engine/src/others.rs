@@ -5,7 +5,8 @@ use crate::error::Error;
 use leadline_domain::{Event, Timestamp};
 use leadline_events::{Decoded, decode};
 use leadline_log::types::{Read, Scope};
-use leadline_log::{Position, Recorded};
+use leadline_log::{Misfit, Place, Position, Recorded};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -13,26 +14,45 @@ use tokio_util::sync::CancellationToken;
 const PAGE_EVENTS: usize = 4_000;
 /// How long to wait after the log could not be read.
 const RETRY: Duration = Duration::from_secs(1);
+/// How often to look whether the log still has what was read of it.
+const LOOK: Duration = Duration::from_secs(1);
 
 impl Engine {
     /// Follows the log until `stop`: moves the head that everybody in this process waits for, takes in the keys that
     /// others make and revoke, and lets no present lie before one of theirs. For logs that several processes write.
     ///
     /// # Errors
-    /// The log ends before what was read of it: it was restored under this process, and what the process remembers is
-    /// of a lost past. Nothing may go on.
+    /// The log ends before what was read of it, or has another event there: it was restored under this process, and what
+    /// the process remembers is of a lost past. Nothing may go on.
     pub async fn follow_others(&self, stop: CancellationToken) -> Result<(), Error> {
         // Not at the present head: others may have moved it since the keys were read.
         let mut follower = self.follow(self.keys.began());
+        let mut look = tokio::time::interval(LOOK);
+        let mut seen: Option<Place> = None;
         loop {
             let page = tokio::select! {
+                biased;
                 () = stop.cancelled() => return Ok(()),
+                // Before the next page: what comes after a lost past is of no use.
+                _ = look.tick() => {
+                    self.look_back(seen).await?;
+                    continue;
+                }
                 page = follower.next_page(PAGE_EVENTS) => page,
             };
             match page {
-                Ok(page) => self.take_in(&page, follower.position()),
+                Ok(page) => {
+                    self.take_in(&page, follower.position());
+                    let log = self.log.identity();
+                    let place = |last: &Recorded| Place {
+                        log,
+                        position: last.position,
+                        event: last.event.event_id,
+                    };
+                    seen = page.last().map(place).or(seen);
+                }
                 Err(error @ leadline_log::Error::Receded { .. }) => {
-                    return Err(Error::of_log(std::sync::Arc::new(error)));
+                    return Err(Error::of_log(Arc::new(error)));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "Could not follow what others append; trying again");
@@ -43,6 +63,19 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// Whether the log still has the last event that was read of it. One that does not answer is asked again later.
+    async fn look_back(&self, seen: Option<Place>) -> Result<(), Error> {
+        let Some(seen) = seen else { return Ok(()) };
+        let gone = match seen.misfit(&*self.log).await {
+            Ok(Some(Misfit::Beyond { position, head })) => {
+                leadline_log::Error::Receded { position, head }
+            }
+            Ok(Some(_)) => leadline_log::Error::Replaced { position: seen.position },
+            Ok(None) | Err(_) => return Ok(()),
+        };
+        Err(Error::of_log(Arc::new(gone)))
     }
 
     fn take_in(&self, page: &[Recorded], head: Position) {

@@ -289,22 +289,23 @@ impl Projections {
         Ok(outcome)
     }
 
-    /// How every view is doing against `head`.
+    /// How every view is doing against `head`, where the log tells it.
     pub(crate) async fn report(
         &self,
         engine: &Engine,
-        head: Position,
+        head: Option<Position>,
         lag_max: LagMax,
     ) -> (bool, Value) {
         let progress = self.progress.borrow().clone();
         let (mut ready, mut rows) = (true, Vec::with_capacity(progress.positions.len()));
         let mut seconds: BTreeMap<Position, Option<f64>> = BTreeMap::new();
         for (name, position) in &progress.positions {
-            let lag = head.0.saturating_sub(position.0);
-            let behind = match seconds.get(position) {
-                _ if lag == 0 => Some(0.0),
-                Some(known) => *known,
-                None => {
+            let lag = head.map(|head| head.0.saturating_sub(position.0));
+            let behind = match (lag, seconds.get(position)) {
+                (None, _) => None,
+                (Some(0), _) => Some(0.0),
+                (Some(_), Some(known)) => *known,
+                (Some(_), None) => {
                     let behind = engine.seconds_behind(*position).await;
                     seconds.insert(*position, behind);
                     behind
@@ -312,12 +313,17 @@ impl Projections {
             };
             let stopped = progress.stopped.get(name);
             let here = progress.leased.contains(name);
-            let near = lag <= lag_max.events && behind.is_none_or(|it| it <= lag_max.seconds);
+            let near = lag.is_some_and(|lag| lag <= lag_max.events)
+                && behind.is_none_or(|behind| behind <= lag_max.seconds);
             let fine = stopped.is_none() && near;
             ready &= fine;
-            metrics::gauge!("leadline_view_lag_events", "view" => *name).set(to_f64(lag));
-            metrics::gauge!("leadline_view_lag_seconds", "view" => *name)
-                .set(behind.unwrap_or_default());
+            // Of a log that does not answer nobody knows how far it is ahead: not far is the last thing to say.
+            if let Some(lag) = lag {
+                metrics::gauge!("leadline_view_lag_events", "view" => *name).set(to_f64(lag));
+            }
+            if let Some(behind) = behind {
+                metrics::gauge!("leadline_view_lag_seconds", "view" => *name).set(behind);
+            }
             metrics::gauge!("leadline_view_here", "view" => *name).set(f64::from(u8::from(here)));
             rows.push(json!({
                 "name": name,

@@ -93,7 +93,7 @@ pub(crate) async fn caller(
     match held(settings)? {
         Held::ByServer(server) => Ok((Caller::remote(&server.address, server.bearer), None)),
         Held::Here(right) => {
-            let node = open_telling(right, create).await?;
+            let node = open_telling(right, Opening::plain(create)).await?;
             let key = node
                 .engine
                 .local_key("operator")
@@ -104,10 +104,10 @@ pub(crate) async fn caller(
 }
 
 /// Opens a node, and says so where that makes a new database: it may be another one than was meant.
-pub(crate) async fn open_telling(right: Right, create: bool) -> Result<Node, Failure> {
+pub(crate) async fn open_telling(right: Right, opening: Opening) -> Result<Node, Failure> {
     let database = right.database();
     let is_new = database.is_missing();
-    let node = Node::open(right, Opening::plain(create)).await?;
+    let node = Node::open(right, opening).await?;
     if is_new {
         // Not on stdout, which may go into a variable of the caller's.
         eprintln!("made a new database {}", database.place());

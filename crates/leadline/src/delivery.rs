@@ -167,9 +167,9 @@ impl Delivery {
             let mut moved = Instant::now();
             loop {
                 let position = published(&connection, log).await;
-                if position != told.borrow().position
-                    || position.unwrap_or_default() >= *head.borrow()
-                {
+                // A stream that does not tell how far it is may be where it ought to be.
+                let is_behind = position.is_some_and(|position| position < *head.borrow());
+                if position != told.borrow().position || !is_behind {
                     moved = Instant::now();
                 }
                 told.send_replace(Stream { position, stalled: moved.elapsed() >= STALLED });

@@ -56,10 +56,13 @@ impl Stores {
                 let log = PostgresLog::open(&database, None, &**ids)
                     .await
                     .map_err(|error| Failure::of("open the event log", &shown, error))?;
-                let exists = PostgresVault::exists(&database).await;
-                let exists =
-                    exists.map_err(|error| Failure::of("open the keys of", &shown, error))?;
-                if !exists && !accept_data_loss && !is_new(&log, &shown).await? {
+                let exists = async || {
+                    let exists = PostgresVault::exists(&database).await;
+                    exists.map_err(|error| Failure::of("open the keys of", &shown, error))
+                };
+                // Asked again, for another node may just have made keys and then written the log's first events.
+                let lost = !exists().await? && !is_new(&log, &shown).await? && !exists().await?;
+                if lost && !accept_data_loss {
                     return Err(lost_keys(&"schema `leadline_keys`", &"--i-accept-data-loss"));
                 }
                 let vault = PostgresVault::open(&database, Arc::clone(ids))

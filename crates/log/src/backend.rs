@@ -48,6 +48,14 @@ pub enum Error {
         /// Where it ends.
         head: Position,
     },
+    /// The log has another event where one was read before: it was restored, and has gone on since.
+    #[error(
+        "the event log has another event at position {position} than was read there before: it was restored from an older backup"
+    )]
+    Replaced {
+        /// Where.
+        position: Position,
+    },
     /// The disk did not confirm a write. The process must end: a second fsync would lie.
     #[error("the disk did not confirm a write to the event log")]
     NotDurable {

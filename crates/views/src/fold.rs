@@ -295,7 +295,7 @@ mod tests {
         }
 
         fn rows(count: &u32) -> Vec<(i64, String)> {
-            vec![(0, format!("{count:>0$}", ROW_BYTES))]
+            vec![(0, format!("{count:>ROW_BYTES$}"))]
         }
     }
 

@@ -288,9 +288,11 @@ async fn settle(
 
 /// Begins a view again from what is stored.
 async fn refresh(one: &mut Follower, store: &dyn ViewStore) -> Result<(), Error> {
-    match store.checkpoints().await?.get(one.folding.name()) {
-        Some(stored) => one.take_over(*stored),
-        None => one.folding.forget(),
+    if let Some(stored) = store.checkpoints().await?.get(one.folding.name()) {
+        one.take_over(*stored);
+    } else {
+        one.folding.forget();
+        one.checkpoint = start(one.checkpoint.log, one.folding.fingerprint());
     }
     Ok(())
 }

@@ -35,6 +35,12 @@ pub enum Error {
         /// Its name.
         view: String,
     },
+    /// Another rebuild of the view has begun meanwhile, and goes on.
+    #[error("another rebuild of the view `{view}` has begun meanwhile")]
+    Overtaken {
+        /// Its name.
+        view: String,
+    },
     /// There is no former generation to go back to.
     #[error("the view `{view}` has no former generation to go back to")]
     NoFormer {
@@ -289,11 +295,12 @@ pub trait ViewStore: Send + Sync + std::fmt::Debug {
     /// The database could not be written.
     async fn begin_rebuild(&self, view: &str) -> Result<u64, Error>;
 
-    /// Makes the rebuilt generation the live one, in one step, and keeps the one before it for [`Self::roll_back`].
+    /// Makes the generation of this [build](Checkpoint::build) the live one, in one step, and keeps the one before it for
+    /// [`Self::roll_back`].
     ///
     /// # Errors
-    /// The database could not be written, or nothing has been rebuilt.
-    async fn promote(&self, view: &str) -> Result<(), Error>;
+    /// The database could not be written, or another rebuild has begun since.
+    async fn promote(&self, view: &str, build: u64) -> Result<(), Error>;
 
     /// Makes the generation before the live one the live one again.
     ///

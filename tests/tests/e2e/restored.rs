@@ -182,3 +182,25 @@ fn a_server_on_a_database_that_is_restored_under_it_ends() {
     assert!(said.contains("it was restored from an older backup"), "{said}");
     forget(&place);
 }
+
+/// The same where the log has grown again before anybody looked: as long as it was, with another past.
+#[test]
+fn a_server_under_which_the_past_becomes_another_ends() {
+    let place = Place::new();
+    if server_url(&place).is_none() {
+        return;
+    }
+    bring(&place, "kept", 10);
+    let mut server = Server::start(&place);
+    server.until_followed();
+    place.query(
+        "ALTER TABLE leadline.event DISABLE TRIGGER event_is_never_changed;
+         UPDATE leadline.event SET event_id = gen_random_uuid()
+             WHERE position = (SELECT max(position) FROM leadline.event)",
+    );
+    wait_until("the server ends", || {
+        server.process.ended().is_some_and(|status| !status.success())
+    });
+    let said = std::fs::read_to_string(place.folder().join("started.log")).unwrap();
+    assert!(said.contains("than was read there before"), "{said}");
+}

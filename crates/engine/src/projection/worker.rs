@@ -54,6 +54,21 @@ impl Projections {
     pub async fn run(
         &self,
         engine: &Engine,
+        delivery: Option<Box<dyn Delivery>>,
+        stop: CancellationToken,
+    ) {
+        self.keep(engine, delivery, stop).await;
+        // The process may have other things to end; other processes need not wait for those.
+        let mut projector = self.projector.lock().await;
+        if let Err(error) = projector.lease(&[]).await {
+            tracing::warn!(%error, "Views could not be let go; they are when the process ends");
+        }
+        self.publish(&projector);
+    }
+
+    async fn keep(
+        &self,
+        engine: &Engine,
         mut delivery: Option<Box<dyn Delivery>>,
         stop: CancellationToken,
     ) {
@@ -177,7 +192,10 @@ impl Projections {
     ) -> Result<(), Error> {
         self.to_the_end(engine, move |this, engine| async move {
             let page = super::page(after, &events)?;
-            engine.destroy_erased(&page).await?;
+            if page.events.iter().any(|one| !one.event.erases().is_empty()) {
+                // No key is destroyed on anybody's word but the log's.
+                return this.step_here(&engine).await.map(drop);
+            }
             let mut projector = this.projector.lock().await;
             // Whoever asked a view a question meanwhile may have gone on from the log.
             if projector.position() == Some(after) {

@@ -59,7 +59,8 @@ pub(crate) async fn run(arguments: ImportArgs, settings: &Settings) -> Result<()
     };
     let node = match &scratch {
         Some(_) => Node::open(right, Opening::plain(true)).await?,
-        None => open_telling(right, true).await?,
+        // It lasts, and brings no view forward: others may.
+        None => open_telling(right, Opening { views: Vec::new(), ..Opening::plain(true) }).await?,
     };
     let options = Options { lines: lines(&arguments), dry_run: arguments.dry_run };
     let outcome = import(&node.engine, source, bytes, options).await;

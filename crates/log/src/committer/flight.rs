@@ -156,7 +156,8 @@ async fn append(
     let verdicts = if part.iter().any(doomed) {
         let sound: Arc<[Append]> = part.iter().filter(|append| !doomed(append)).cloned().collect();
         let followed = Arc::new(Bounce { followed: true, ..Bounce::default() });
-        let mut verdicts = backend.append(sound).await?.into_iter();
+        let appended = if sound.is_empty() { Vec::new() } else { backend.append(sound).await? };
+        let mut verdicts = appended.into_iter();
         let verdict = |append| {
             if doomed(append) { Some(Verdict::Bounced(followed.clone())) } else { verdicts.next() }
         };

@@ -43,7 +43,8 @@ const SCHEMAS: [Schema; 3] = [
     schema!(
         "leadline",
         "event log",
-        [concat!(include_str!("log/0001.sql"), include_str!("log/append.sql"))]
+        // A new text of the function is a step of its own: the last one replaces whatever there was.
+        [concat!(include_str!("log/0001.sql"), include_str!("log/append.sql")), APPEND]
     ),
     schema!("leadline_keys", "keys", [include_str!("vault/0001.sql")]),
     schema!("leadline_views", "views", [include_str!("views/0001.sql")]),

@@ -169,9 +169,9 @@ impl ViewStore for PostgresViews {
         Ok(build)
     }
 
-    async fn promote(&self, view: &str) -> Result<(), Error> {
+    async fn promote(&self, view: &str, build: u64) -> Result<(), Error> {
         let mut lease = self.transaction().await?;
-        write::promote(&mut lease.session, view).await?;
+        write::promote(&mut lease.session, view, build).await?;
         end(lease).await
     }
 

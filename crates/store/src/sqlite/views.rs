@@ -109,9 +109,9 @@ impl ViewStore for SqliteViews {
         self.writer.ask(move |connection| write::begin_rebuild(connection, &view)).await
     }
 
-    async fn promote(&self, view: &str) -> Result<(), Error> {
+    async fn promote(&self, view: &str, build: u64) -> Result<(), Error> {
         let view = view.to_owned();
-        self.writer.ask(move |connection| write::promote(connection, &view)).await
+        self.writer.ask(move |connection| write::promote(connection, &view, build)).await
     }
 
     async fn roll_back(&self, view: &str) -> Result<(), Error> {

@@ -71,6 +71,21 @@ async fn another_function_that_appends_is_refused() {
     assert!(refusal.contains("not the one that this version of leadline ships"), "{refusal}");
 }
 
+/// The function of an earlier version makes way for this one's.
+#[tokio::test]
+async fn the_function_of_an_earlier_format_is_replaced() {
+    let scratch = Scratch::new().await;
+    scratch.database().await;
+    let change = "DO $$ DECLARE source text := pg_get_functiondef(oid) FROM pg_proc
+                  WHERE pronamespace = 'leadline'::regnamespace AND proname = 'append';
+                  BEGIN EXECUTE replace(source, 'head + 1', 'head + 2'); END $$";
+    scratch.run(change).await.unwrap();
+    scratch.run("UPDATE leadline.format SET format = 1").await.unwrap();
+    let opening = Opening { create: true, ..Opening::default() };
+    let database = Database::open(&scratch.url(), opening).await.unwrap();
+    PostgresLog::open(&database, None, &System).await.unwrap();
+}
+
 #[tokio::test]
 async fn events_and_commands_cannot_be_changed_or_deleted() {
     let scratch = Scratch::new().await;

@@ -45,3 +45,35 @@ async fn a_view_that_was_built_anew_elsewhere_is_gone_on_with() {
     projector.lease(&NAMES).await.unwrap();
     assert!(projector.leases("lead"));
 }
+
+/// Whoever begins a rebuild last has it: the earlier one does not put the rows of the later one in place half-way.
+#[tokio::test]
+async fn a_rebuild_that_another_has_overtaken_swaps_nothing() {
+    let log = life();
+    let place = Place::new().await;
+    let store = place.store().await;
+    follow(&store, &log, 2).await;
+    let before = store.checksum("lead", Generation::Live).await.unwrap();
+    let one = store.begin_rebuild("lead").await.unwrap();
+    let mut other = Rebuild::begin(Arc::clone(&store), log.clone(), LOG, "lead").await.unwrap();
+    let refused = store.promote("lead", one).await.unwrap_err();
+    assert_eq!(refused.to_string(), "another rebuild of the view `lead` has begun meanwhile");
+    assert_eq!(store.checksum("lead", Generation::Live).await.unwrap(), before);
+    other.apply(&log.page(0, log.0.len())).await.unwrap();
+    assert_eq!(other.finish().await.unwrap().same, Some(true));
+}
+
+/// Rows that somebody else has thrown away are made again from the beginning.
+#[tokio::test]
+async fn a_view_that_was_dropped_elsewhere_is_begun_again() {
+    let log = life();
+    let (all, place) = (log.0.len(), Place::new().await);
+    let store = place.store().await;
+    let mut projector = Projector::open_all(Arc::clone(&store), log.clone(), LOG).await.unwrap();
+    projector.apply(&log.page(0, 3)).await.unwrap();
+    store.drop_view("lead").await.unwrap();
+    projector.apply(&log.page(3, all)).await.unwrap();
+    assert_eq!(projector.position(), Some(Position(0)));
+    projector.apply(&log.page(0, all)).await.unwrap();
+    assert!(store.checkpoints().await.unwrap()["lead"].position == Position(all as u64));
+}

@@ -112,7 +112,7 @@ impl Rebuild {
         } else {
             None
         };
-        self.store.promote(view).await?;
+        self.store.promote(view, self.stored.build).await?;
         Ok(Rebuilt { position: self.position, same })
     }
 }

@@ -54,7 +54,7 @@ impl ViewStore for Standing {
         nothing()
     }
 
-    async fn promote(&self, _: &str) -> Result<(), Error> {
+    async fn promote(&self, _: &str, _: u64) -> Result<(), Error> {
         nothing()
     }
 

@@ -4,7 +4,7 @@
 -- The lock, `leadline` as a number, comes first and alone. Each later statement of a VOLATILE function takes a snapshot of its own, so that it
 -- sees what the one who had the lock before has committed; a single query, a STABLE function or REPEATABLE READ would
 -- not. All lists of one prefix have one length. `…_to` of an append is the last of its entries in the list.
-CREATE FUNCTION leadline.append(
+CREATE OR REPLACE FUNCTION leadline.append(
     -- Take every append for good first, because the caller sees no reason against it.
     trust          boolean,
     -- Lets go of the lock that the session has taken before.

@@ -192,13 +192,24 @@ pub(super) async fn begin_rebuild(session: &mut PgConnection, view: &str) -> Res
     Ok(tables.build())
 }
 
-pub(super) async fn promote(session: &mut PgConnection, view: &str) -> Result<(), Error> {
+pub(super) async fn promote(
+    session: &mut PgConnection,
+    view: &str,
+    build: u64,
+) -> Result<(), Error> {
     let broken = failed("swap a rebuilt view in");
-    let mut generations = begin(session, view).await?;
-    let next = generations.next.take();
-    let tables = Tables::numbered(PREFIX, view, next)
-        .ok_or_else(|| Error::Unbuilt { view: view.to_owned() })?;
+    let overtaken = || Error::Overtaken { view: view.to_owned() };
+    let rebuilt = |generations: &Generations| {
+        let tables = Tables::numbered(PREFIX, view, generations.next);
+        tables.filter(|tables| tables.build() == build).ok_or_else(overtaken)
+    };
+    // Indexes take their time, in which the view that answers goes forward: it is locked only afterwards.
+    check(view)?;
+    let tables = rebuilt(&generations(session, view).await.map_err(&broken)?)?;
     create_indexes(session, &tables).await.map_err(&broken)?;
+    let mut generations = begin(session, view).await?;
+    rebuilt(&generations)?;
+    let next = generations.next.take();
     remove(session, view, generations.former).await.map_err(&broken)?;
     generations.former = generations.live.take();
     generations.live = next;

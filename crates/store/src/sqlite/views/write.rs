@@ -182,12 +182,13 @@ pub(super) fn begin_rebuild(connection: &mut Connection, view: &str) -> Result<u
     })
 }
 
-pub(super) fn promote(connection: &mut Connection, view: &str) -> Result<(), Error> {
+pub(super) fn promote(connection: &mut Connection, view: &str, build: u64) -> Result<(), Error> {
     const ATTEMPT: &str = "swap a rebuilt view in";
     change(connection, view, ATTEMPT, |connection, generations| {
-        let unbuilt = || Error::Unbuilt { view: view.to_owned() };
+        let overtaken = || Error::Overtaken { view: view.to_owned() };
         let next = generations.next.take();
-        let tables = Tables::numbered("", view, next).ok_or_else(unbuilt)?;
+        let tables = Tables::numbered("", view, next).filter(|next| next.build() == build);
+        let tables = tables.ok_or_else(overtaken)?;
         tables.create_indexes(connection).map_err(failed(ATTEMPT))?;
         remove(connection, view, generations.former, ATTEMPT)?;
         generations.former = generations.live.take();
