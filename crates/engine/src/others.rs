@@ -35,7 +35,7 @@ impl Engine {
                 () = stop.cancelled() => return Ok(()),
                 // Before the next page: what comes after a lost past is of no use.
                 _ = look.tick() => {
-                    self.look_back(seen).await?;
+                    seen = self.look_back(seen, follower.position()).await?;
                     continue;
                 }
                 page = follower.next_page(PAGE_EVENTS) => page,
@@ -43,13 +43,7 @@ impl Engine {
             match page {
                 Ok(page) => {
                     self.take_in(&page, follower.position());
-                    let log = self.log.identity();
-                    let place = |last: &Recorded| Place {
-                        log,
-                        position: last.position,
-                        event: last.event.event_id,
-                    };
-                    seen = page.last().map(place).or(seen);
+                    seen = page.last().map(|last| self.place(last)).or(seen);
                 }
                 Err(error @ leadline_log::Error::Receded { .. }) => {
                     return Err(Error::of_log(Arc::new(error)));
@@ -65,17 +59,30 @@ impl Engine {
         }
     }
 
-    /// Whether the log still has the last event that was read of it. One that does not answer is asked again later.
-    async fn look_back(&self, seen: Option<Place>) -> Result<(), Error> {
-        let Some(seen) = seen else { return Ok(()) };
+    /// Whether the log still has the last event that was read of it, which is at `position`; where none was read yet, the
+    /// one that is there now. A log that does not answer is asked again later.
+    async fn look_back(
+        &self,
+        seen: Option<Place>,
+        position: Position,
+    ) -> Result<Option<Place>, Error> {
+        let Some(seen) = seen else {
+            let there = self.log.read(Read::at(position)).await;
+            return Ok(there.ok().and_then(|page| page.events.first().map(|it| self.place(it))));
+        };
         let gone = match seen.misfit(&*self.log).await {
             Ok(Some(Misfit::Beyond { position, head })) => {
                 leadline_log::Error::Receded { position, head }
             }
             Ok(Some(_)) => leadline_log::Error::Replaced { position: seen.position },
-            Ok(None) | Err(_) => return Ok(()),
+            Ok(None) | Err(_) => return Ok(Some(seen)),
         };
         Err(Error::of_log(Arc::new(gone)))
+    }
+
+    fn place(&self, last: &Recorded) -> Place {
+        let (log, event) = (self.log.identity(), last.event.event_id);
+        Place { log, position: last.position, event }
     }
 
     fn take_in(&self, page: &[Recorded], head: Position) {

@@ -1,19 +1,18 @@
 //! The projector: keeps views up to the log, and brings them up to it for whoever asks.
 
+mod report;
 mod worker;
 
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::health::LagMax;
 use crate::history::{LogHistory, view_event};
 use leadline_log::backend::LogBackend;
 use leadline_log::types::{Direction, Read, Scope};
 use leadline_log::{Position, Recorded};
 use leadline_views::projector::{Rebuilt, Status};
 use leadline_views::{Page, Projector, Rebuild, ViewStore};
-use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 use tokio::sync::{Mutex as AsyncMutex, watch};
 use worker::Road;
@@ -288,66 +287,6 @@ impl Projections {
         self.publish(&projector);
         Ok(outcome)
     }
-
-    /// How every view is doing against `head`, where the log tells it.
-    pub(crate) async fn report(
-        &self,
-        engine: &Engine,
-        head: Option<Position>,
-        lag_max: LagMax,
-    ) -> (bool, Value) {
-        let progress = self.progress.borrow().clone();
-        let (mut ready, mut rows) = (true, Vec::with_capacity(progress.positions.len()));
-        let mut seconds: BTreeMap<Position, Option<f64>> = BTreeMap::new();
-        for (name, position) in &progress.positions {
-            let lag = head.map(|head| head.0.saturating_sub(position.0));
-            let behind = match (lag, seconds.get(position)) {
-                (None, _) => None,
-                (Some(0), _) => Some(0.0),
-                (Some(_), Some(known)) => *known,
-                (Some(_), None) => {
-                    let behind = engine.seconds_behind(*position).await;
-                    seconds.insert(*position, behind);
-                    behind
-                }
-            };
-            let stopped = progress.stopped.get(name);
-            let here = progress.leased.contains(name);
-            let near = lag.is_some_and(|lag| lag <= lag_max.events)
-                && behind.is_none_or(|behind| behind <= lag_max.seconds);
-            let fine = stopped.is_none() && near;
-            ready &= fine;
-            // Of a log that does not answer nobody knows how far it is ahead: not far is the last thing to say.
-            if let Some(lag) = lag {
-                metrics::gauge!("leadline_view_lag_events", "view" => *name).set(to_f64(lag));
-            }
-            if let Some(behind) = behind {
-                metrics::gauge!("leadline_view_lag_seconds", "view" => *name).set(behind);
-            }
-            metrics::gauge!("leadline_view_here", "view" => *name).set(f64::from(u8::from(here)));
-            rows.push(json!({
-                "name": name,
-                "position": position.0,
-                "lag_events": lag,
-                "lag_seconds": behind,
-                "here": here,
-                "ready": fine,
-                "stopped": stopped,
-            }));
-        }
-        let error = self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let road = self.road.lock().unwrap_or_else(PoisonError::into_inner).map(Road::name);
-        (ready && error.is_none(), json!({"views": rows, "road": road, "error": error}))
-    }
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::as_conversions,
-    reason = "a gauge is a float by its nature"
-)]
-const fn to_f64(count: u64) -> f64 {
-    count as f64
 }
 
 pub(crate) fn unknown_view(view: &str) -> Error {
