@@ -88,7 +88,13 @@ pub(crate) async fn serve(
     let road = road.map(|delivery| delivery.subscription(&node));
     let (engine, projections, stop) =
         (Arc::clone(&node.engine), Arc::clone(&node.projections), node.stop.clone());
-    tasks.spawn(async move { projections.run(&engine, road, stop).await });
+    let is_shared = node.right.is_shared();
+    tasks.spawn(async move {
+        projections.run(&engine, road, stop).await;
+        if is_shared {
+            projections.let_go().await;
+        }
+    });
     announce(address);
     let served = leadline_http::serve(listener, api).await;
     node.stop.cancel();

@@ -19,6 +19,7 @@ mod command_line;
 mod deadlines;
 mod doctor;
 mod erasure;
+mod forged;
 mod import_resume;
 mod keys_and_roles;
 mod kill_loop;

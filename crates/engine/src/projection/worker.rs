@@ -54,21 +54,6 @@ impl Projections {
     pub async fn run(
         &self,
         engine: &Engine,
-        delivery: Option<Box<dyn Delivery>>,
-        stop: CancellationToken,
-    ) {
-        self.keep(engine, delivery, stop).await;
-        // The process may have other things to end; other processes need not wait for those.
-        let mut projector = self.projector.lock().await;
-        if let Err(error) = projector.lease(&[]).await {
-            tracing::warn!(%error, "Views could not be let go; they are when the process ends");
-        }
-        self.publish(&projector);
-    }
-
-    async fn keep(
-        &self,
-        engine: &Engine,
         mut delivery: Option<Box<dyn Delivery>>,
         stop: CancellationToken,
     ) {
@@ -104,6 +89,16 @@ impl Projections {
                 () = tokio::time::sleep(pause) => {}
             }
         }
+    }
+
+    /// Lets other processes bring the views forward from now on. This one may have other things to end, which they need
+    /// not wait for.
+    pub async fn let_go(&self) {
+        let mut projector = self.projector.lock().await;
+        if let Err(error) = projector.lease(&[]).await {
+            tracing::warn!(%error, "Views could not be let go; they are when the process ends");
+        }
+        self.publish(&projector);
     }
 
     /// How long to wait where there is nothing to apply.
