@@ -74,7 +74,8 @@ async fn streams(context: &Context) -> Result<Vec<(&'static str, Kept)>, Error> 
 async fn kept(context: &Context, wanted: &Config) -> Result<Kept, Error> {
     match context.get_stream(&wanted.name).await {
         Ok(stream) => {
-            let differences = compare(wanted, &stream.cached_info().config);
+            let found = &stream.cached_info().config;
+            let differences = compare(&stream::copied(wanted.clone(), found), found);
             Ok(if differences.is_empty() { Kept::AsAsked } else { Kept::Otherwise(differences) })
         }
         Err(error) if is_missing(&error.kind()) => Ok(Kept::Missing),

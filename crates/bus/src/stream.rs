@@ -93,8 +93,13 @@ fn common(settings: &Settings) -> Config {
     }
 }
 
+/// What is wanted, in as many copies as are found: how many there are is for the cluster's operator to say.
+pub(crate) fn copied(wanted: Config, found: &Config) -> Config {
+    Config { num_replicas: wanted.num_replicas.max(found.num_replicas), ..wanted }
+}
+
 /// The stream, made or changed to what `wanted` says where it is not so yet. One of another log is left alone.
-pub(crate) async fn ensure(context: &Context, mut wanted: Config) -> Result<Stream, Error> {
+pub(crate) async fn ensure(context: &Context, wanted: Config) -> Result<Stream, Error> {
     let found = match context.get_stream(&wanted.name).await {
         Ok(stream) => stream,
         Err(error) if is_missing(&error.kind()) => {
@@ -111,8 +116,7 @@ pub(crate) async fn ensure(context: &Context, mut wanted: Config) -> Result<Stre
         let misfit = Misfit::OtherLog { expected, found };
         return Err(Error::OtherLog { stream: wanted.name, misfit });
     }
-    // How many copies there are is for the cluster's operator to say.
-    wanted.num_replicas = wanted.num_replicas.max(config.num_replicas);
+    let wanted = copied(wanted, config);
     let differences = compare(&wanted, config);
     if differences.is_empty() {
         return Ok(found);

@@ -8,6 +8,7 @@ use leadline_log::types::{Read, Scope};
 use leadline_log::{Misfit, Place, Position, Recorded};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 /// Most events looked through at once.
@@ -28,17 +29,22 @@ impl Engine {
         // Not at the present head: others may have moved it since the keys were read.
         let mut follower = self.follow(self.keys.began());
         let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut seen: Option<Place> = None;
         loop {
-            let page = tokio::select! {
-                biased;
-                () = stop.cancelled() => return Ok(()),
-                // Before the next page: what comes after a lost past is of no use.
-                _ = look.tick() => {
-                    seen = self.look_back(seen, follower.position()).await?;
-                    continue;
+            let position = follower.position();
+            let page = {
+                let next = follower.next_page(PAGE_EVENTS);
+                tokio::pin!(next);
+                loop {
+                    tokio::select! {
+                        biased;
+                        () = stop.cancelled() => return Ok(()),
+                        // Before the next page: what comes after a lost past is of no use.
+                        _ = look.tick() => seen = self.look_back(seen, position).await?,
+                        page = &mut next => break page,
+                    }
                 }
-                page = follower.next_page(PAGE_EVENTS) => page,
             };
             match page {
                 Ok(page) => {

@@ -192,7 +192,12 @@ async fn rebuild(name: &str, settings: &Settings) -> Result<(), Failure> {
             return Ok(());
         }
     };
-    let node = Node::open(right, Opening::plain(false)).await?;
+    let mut opening = Opening::plain(false);
+    if right.is_shared() {
+        // It lasts, and brings forward nothing but the rows beside those that answer: others may.
+        opening.views.clear();
+    }
+    let node = Node::open(right, opening).await?;
     let bar = indicatif::ProgressBar::new(0).with_style(
         indicatif::ProgressStyle::with_template(
             "{bar:40} {pos}/{len} events, {per_sec}, ETA {eta}",

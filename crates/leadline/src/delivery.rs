@@ -166,12 +166,16 @@ impl Delivery {
         let watching = async move {
             let mut moved = Instant::now();
             loop {
-                let position = published(&connection, log).await;
+                let published = published(&connection, log).await;
                 // A stream that does not tell how far it is may be where it ought to be.
-                let is_behind = position.is_some_and(|position| position < *head.borrow());
-                if position != told.borrow().position || !is_behind {
+                let goes_on = published.as_ref().is_ok_and(|position| {
+                    *position != told.borrow().position
+                        || position.is_none_or(|position| position >= *head.borrow())
+                });
+                if goes_on {
                     moved = Instant::now();
                 }
+                let position = published.ok().flatten();
                 told.send_replace(Stream { position, stalled: moved.elapsed() >= STALLED });
                 tokio::time::sleep(LOOK).await;
             }

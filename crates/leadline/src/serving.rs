@@ -88,16 +88,13 @@ pub(crate) async fn serve(
     let road = road.map(|delivery| delivery.subscription(&node));
     let (engine, projections, stop) =
         (Arc::clone(&node.engine), Arc::clone(&node.projections), node.stop.clone());
-    let is_shared = node.right.is_shared();
-    tasks.spawn(async move {
-        projections.run(&engine, road, stop).await;
-        if is_shared {
-            projections.let_go().await;
-        }
-    });
+    tasks.spawn(async move { projections.run(&engine, road, stop).await });
     announce(address);
     let served = leadline_http::serve(listener, api).await;
     node.stop.cancel();
+    if node.right.is_shared() {
+        node.projections.let_go().await;
+    }
     node.engine.close().await;
     tasks.close();
     tasks.wait().await;

@@ -38,13 +38,11 @@ impl Projections {
                 && behind.is_none_or(|behind| behind <= lag_max.seconds);
             let fine = stopped.is_none() && near;
             ready &= fine;
-            // Of a log that does not answer nobody knows how far it is ahead: not far is the last thing to say.
-            if let Some(lag) = lag {
-                metrics::gauge!("leadline_view_lag_events", "view" => *name).set(to_f64(lag));
-            }
-            if let Some(behind) = behind {
-                metrics::gauge!("leadline_view_lag_seconds", "view" => *name).set(behind);
-            }
+            // Of a log that does not answer nobody knows how far it is ahead.
+            let events = lag.map_or(f64::NAN, to_f64);
+            metrics::gauge!("leadline_view_lag_events", "view" => *name).set(events);
+            metrics::gauge!("leadline_view_lag_seconds", "view" => *name)
+                .set(behind.unwrap_or(f64::NAN));
             metrics::gauge!("leadline_view_here", "view" => *name).set(f64::from(u8::from(here)));
             rows.push(json!({
                 "name": name,

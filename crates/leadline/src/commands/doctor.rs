@@ -80,6 +80,9 @@ const ASTRAY: &str =
 /// For how long the last event may have been in the log without a view that has it, in milliseconds.
 const LAG_MAX_MS: i64 = 60_000;
 
+/// So many events a view may trail a log that goes on.
+const LAG_EVENTS_MAX: u64 = 10_000;
+
 /// Whether what the views reflect is the past of the log, and all of it.
 fn views(facts: &Facts, now: i64, found: &mut Findings) {
     let log = facts.log;
@@ -105,7 +108,9 @@ fn views(facts: &Facts, now: i64, found: &mut Findings) {
     let behind = NAMES.iter().filter(|name| position(name) < facts.head).copied();
     let behind: Vec<&str> = behind.collect();
     let rests = facts.last_recorded_at.is_some_and(|last| now.saturating_sub(last) > LAG_MAX_MS);
-    if rests && !behind.is_empty() {
+    let lag = |name: &&str| facts.head.0.saturating_sub(position(name).0);
+    let trails = behind.iter().any(|name| lag(name) > LAG_EVENTS_MAX);
+    if (rests && !behind.is_empty()) || trails {
         found.warning(
             &format!("the log goes on after what these views reflect: {}", behind.join(", ")),
             "a process with the role `project` brings them forward: start one where none runs",
@@ -115,20 +120,24 @@ fn views(facts: &Facts, now: i64, found: &mut Findings) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Findings, LAG_MAX_MS, Level, views};
+    use super::{Findings, LAG_EVENTS_MAX, LAG_MAX_MS, Level, views};
     use leadline_log::types::LogIdentity;
     use leadline_log::{Place, Position};
     use leadline_store::facts::{Facts, View};
     use uuid::Uuid;
 
-    /// What is found of a log of 18 events and its views, some of them up to `position`.
-    fn found(position: u64, last_recorded_at: Option<i64>, now: i64) -> Vec<(Level, String)> {
+    /// What is found of a log up to `head` and its views, all of them up to `position`.
+    fn found(
+        (position, head): (u64, u64),
+        last_recorded_at: Option<i64>,
+        now: i64,
+    ) -> Vec<(Level, String)> {
         let log = LogIdentity { id: Uuid::nil(), epoch: 1 };
         let place = Place { log, position: Position(position), event: Uuid::nil() };
         let view = |name: &&str| View { name: (*name).to_owned(), place, misfit: None };
         let built = leadline_views::NAMES.iter().filter(|_| position > 0);
         let views_of = built.map(view).collect();
-        let facts = Facts { log, head: Position(18), last_recorded_at, views: views_of };
+        let facts = Facts { log, head: Position(head), last_recorded_at, views: views_of };
         let mut findings = Findings::default();
         views(&facts, now, &mut findings);
         findings.0.into_iter().filter(|(level, _)| *level != Level::Ok).collect()
@@ -136,11 +145,13 @@ mod tests {
 
     #[test]
     fn views_that_nobody_brings_forward_are_told_of_once_the_log_rests() {
-        let told = found(17, Some(0), LAG_MAX_MS + 1);
+        let told = found((17, 18), Some(0), LAG_MAX_MS + 1);
         let [(Level::Warning, what)] = told.as_slice() else { panic!("{told:?}") };
         assert!(what.contains("pipeline") && what.contains("the role `project`"), "{what}");
-        assert_eq!(found(0, Some(0), LAG_MAX_MS + 1).len(), 1, "never built");
-        assert_eq!(found(17, Some(0), LAG_MAX_MS), [], "somebody may be about to");
-        assert_eq!(found(18, Some(0), LAG_MAX_MS + 1), []);
+        assert_eq!(found((0, 18), Some(0), LAG_MAX_MS + 1).len(), 1, "never built");
+        assert_eq!(found((17, 18), Some(0), LAG_MAX_MS), [], "somebody may be about to");
+        assert_eq!(found((18, 18), Some(0), LAG_MAX_MS + 1), []);
+        let busy = |behind: u64| found((1, 1 + behind), Some(0), 0).len();
+        assert_eq!((busy(LAG_EVENTS_MAX), busy(LAG_EVENTS_MAX + 1)), (0, 1));
     }
 }

@@ -21,6 +21,16 @@ pub(super) async fn lock(session: &mut PgConnection, views: &[&str]) -> Result<(
     all(session, lock.bind(LOCKS).bind(names)).await.map(drop)
 }
 
+/// Class of the locks of rebuilds.
+const REBUILDS: i32 = i32::from_be_bytes(*b"rebu");
+
+/// Keeps other rebuilds of the view away until the transaction ends. Taken before the lock of the view, which need not be
+/// held as long.
+pub(super) async fn lock_rebuild(session: &mut PgConnection, view: &str) -> Result<(), Failed> {
+    let lock = query("SELECT pg_advisory_xact_lock($1, hashtext($2))");
+    all(session, lock.bind(REBUILDS).bind(view.to_owned())).await.map(drop)
+}
+
 pub(super) async fn create(session: &mut PgConnection, tables: &Tables) -> Result<(), Failed> {
     let Tables { by_time, by_position, current, state, .. } = tables;
     let history = |table: &str| {

@@ -1,7 +1,9 @@
 //! What is written to the views.
 
 use super::read::stored_checkpoint;
-use super::schema::{PREFIX, add, create_indexes, drop_tables, generations, lock, store};
+use super::schema::{
+    PREFIX, add, create_indexes, drop_tables, generations, lock, lock_rebuild, store,
+};
 use super::{change, failed, on_tables};
 use crate::generations::{Generations, Tables, check};
 use crate::postgres::{Failed, signed};
@@ -184,6 +186,7 @@ async fn remove(session: &mut PgConnection, view: &str, number: Option<i64>) -> 
 
 pub(super) async fn begin_rebuild(session: &mut PgConnection, view: &str) -> Result<u64, Error> {
     let broken = failed("begin a rebuild");
+    lock_rebuild(session, view).await.map_err(&broken)?;
     let mut generations = begin(session, view).await?;
     remove(session, view, generations.next.take()).await.map_err(&broken)?;
     let tables = add(session, view, &mut generations).await.map_err(&broken)?;
@@ -203,8 +206,9 @@ pub(super) async fn promote(
         let tables = Tables::numbered(PREFIX, view, generations.next);
         tables.filter(|tables| tables.build() == build).ok_or_else(overtaken)
     };
-    // Indexes take their time, in which the view that answers goes forward: it is locked only afterwards.
     check(view)?;
+    lock_rebuild(session, view).await.map_err(&broken)?;
+    // Indexes take their time, in which whoever keeps the view that answers goes on: it is locked only afterwards.
     let tables = rebuilt(&generations(session, view).await.map_err(&broken)?)?;
     create_indexes(session, &tables).await.map_err(&broken)?;
     let mut generations = begin(session, view).await?;
@@ -227,6 +231,7 @@ pub(super) async fn roll_back(session: &mut PgConnection, view: &str) -> Result<
 
 pub(super) async fn drop_view(session: &mut PgConnection, view: &str) -> Result<(), Error> {
     let broken = failed("drop a view");
+    lock_rebuild(session, view).await.map_err(&broken)?;
     let mut generations = begin(session, view).await?;
     let numbers = [generations.live.take(), generations.former.take(), generations.next.take()];
     for number in numbers {
