@@ -12,6 +12,12 @@ use leadline_store::postgres::{Database, Opening};
 use leadline_views::ViewStore;
 use std::sync::Arc;
 
+/// Puts another function in the place of the one that appends.
+const OTHER_FUNCTION: &str = "
+    DO $$ DECLARE source text := pg_get_functiondef(oid) FROM pg_proc
+        WHERE pronamespace = 'leadline'::regnamespace AND proname = 'append';
+    BEGIN EXECUTE replace(source, 'head + 1', 'head + 2'); END $$";
+
 async fn refusal(scratch: &Scratch) -> String {
     let error = Database::open(&scratch.url(), Opening::default()).await.unwrap_err();
     let cause = std::error::Error::source(&error).map(ToString::to_string);
@@ -63,10 +69,7 @@ async fn a_newer_format_is_refused() {
 async fn another_function_that_appends_is_refused() {
     let scratch = Scratch::new().await;
     scratch.database().await;
-    let change = "DO $$ DECLARE source text := pg_get_functiondef(oid) FROM pg_proc
-                  WHERE pronamespace = 'leadline'::regnamespace AND proname = 'append';
-                  BEGIN EXECUTE replace(source, 'head + 1', 'head + 2'); END $$";
-    scratch.run(change).await.unwrap();
+    scratch.run(OTHER_FUNCTION).await.unwrap();
     let refusal = refusal(&scratch).await;
     assert!(refusal.contains("not the one that this version of leadline ships"), "{refusal}");
 }
@@ -76,10 +79,7 @@ async fn another_function_that_appends_is_refused() {
 async fn the_function_of_an_earlier_format_is_replaced() {
     let scratch = Scratch::new().await;
     scratch.database().await;
-    let change = "DO $$ DECLARE source text := pg_get_functiondef(oid) FROM pg_proc
-                  WHERE pronamespace = 'leadline'::regnamespace AND proname = 'append';
-                  BEGIN EXECUTE replace(source, 'head + 1', 'head + 2'); END $$";
-    scratch.run(change).await.unwrap();
+    scratch.run(OTHER_FUNCTION).await.unwrap();
     scratch.run("UPDATE leadline.format SET format = 1").await.unwrap();
     let opening = Opening { create: true, ..Opening::default() };
     let database = Database::open(&scratch.url(), opening).await.unwrap();
