@@ -26,6 +26,11 @@ impl Engine {
     /// The log ends before what was read of it, or has another event there: it was restored under this process, and what
     /// the process remembers is of a lost past. Nothing may go on.
     pub async fn follow_others(&self, stop: CancellationToken) -> Result<(), Error> {
+        stop.run_until_cancelled(self.keep_up()).await.unwrap_or(Ok(()))
+    }
+
+    /// Follows the log for as long as that is possible.
+    async fn keep_up(&self) -> Result<(), Error> {
         // Not at the present head: others may have moved it since the keys were read.
         let mut follower = self.follow(self.keys.began());
         let mut look = tokio::time::interval(LOOK);
@@ -39,7 +44,6 @@ impl Engine {
                 loop {
                     tokio::select! {
                         biased;
-                        () = stop.cancelled() => return Ok(()),
                         // Before the next page: what comes after a lost past is of no use.
                         _ = look.tick() => seen = self.look_back(seen, position).await?,
                         page = &mut next => break page,
@@ -56,10 +60,7 @@ impl Engine {
                 }
                 Err(error) => {
                     tracing::warn!(%error, "Could not follow what others append; trying again");
-                    tokio::select! {
-                        () = stop.cancelled() => return Ok(()),
-                        () = tokio::time::sleep(RETRY) => {}
-                    }
+                    tokio::time::sleep(RETRY).await;
                 }
             }
         }

@@ -10,6 +10,8 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
+/// How long a process that ends takes to let its views go.
+const LET_GO_MAX: Duration = Duration::from_secs(1);
 /// How long the worker waits after a failure before it tries again.
 const RETRY: Duration = Duration::from_secs(1);
 /// How often a worker that stands by asks for the lease of another one, which may have died.
@@ -92,13 +94,17 @@ impl Projections {
     }
 
     /// Lets other processes bring the views forward from now on. This one may have other things to end, which they need
-    /// not wait for.
+    /// not wait for; nor does it wait long for a database that is away.
     pub async fn let_go(&self) {
-        let mut projector = self.projector.lock().await;
-        if let Err(error) = projector.lease(&[]).await {
-            tracing::warn!(%error, "Views could not be let go; they are when the process ends");
+        let letting = async {
+            let mut projector = self.projector.lock().await;
+            projector.lease(&[]).await.map_err(failed)?;
+            self.publish(&projector);
+            Ok::<(), Error>(())
+        };
+        if !matches!(timeout(LET_GO_MAX, letting).await, Ok(Ok(()))) {
+            tracing::warn!("Views could not be let go; they are when the process ends");
         }
-        self.publish(&projector);
     }
 
     /// How long to wait where there is nothing to apply.

@@ -201,18 +201,14 @@ pub(super) async fn promote(
     build: u64,
 ) -> Result<(), Error> {
     let broken = failed("swap a rebuilt view in");
-    let overtaken = || Error::Overtaken { view: view.to_owned() };
-    let rebuilt = |generations: &Generations| {
-        let tables = Tables::numbered(PREFIX, view, generations.next);
-        tables.filter(|tables| tables.build() == build).ok_or_else(overtaken)
-    };
     check(view)?;
     lock_rebuild(session, view).await.map_err(&broken)?;
+    let next = generations(session, view).await.map_err(&broken)?.next;
+    let tables = Tables::numbered(PREFIX, view, next).filter(|next| next.build() == build);
+    let tables = tables.ok_or_else(|| Error::Overtaken { view: view.to_owned() })?;
     // Indexes take their time, in which whoever keeps the view that answers goes on: it is locked only afterwards.
-    let tables = rebuilt(&generations(session, view).await.map_err(&broken)?)?;
     create_indexes(session, &tables).await.map_err(&broken)?;
     let mut generations = begin(session, view).await?;
-    rebuilt(&generations)?;
     let next = generations.next.take();
     remove(session, view, generations.former).await.map_err(&broken)?;
     generations.former = generations.live.take();
